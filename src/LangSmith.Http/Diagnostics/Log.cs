@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Logging;
+
+namespace LangSmith.Http;
+
+/// <summary>Every log line of the library. Lines say reasons and lengths, never a header's value or a payload.</summary>
+internal static partial class Log
+{
+    internal const string Category = "LangSmith.Http";
+
+    [LoggerMessage(1, LogLevel.Debug, "LangSmith headers for {Method} {Scheme}://{Host}:{Port}: {Reason}", EventName = "Outbound")]
+    internal static partial void Outbound(ILogger logger, string method, string? scheme, string? host, int port, string reason);
+
+    [LoggerMessage(2, LogLevel.Warning, "LangSmith could not put its headers on a request; the request went on without them. Further failures are only counted (langsmith.http.outbound, reason=failed).", EventName = "OutboundFailed")]
+    internal static partial void OutboundFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(3, LogLevel.Warning, "The redirects of HttpClient '{Client}' cannot be seen ({Cause}). Without Targets its headers would follow a redirect to any origin; with Targets nothing is sent. Set AllowAutoRedirect = false, or use a SocketsHttpHandler with its default ActivityHeadersPropagator.", EventName = "RedirectsUnseen")]
+    internal static partial void RedirectsUnseen(ILogger logger, string client, string cause);
+
+    [LoggerMessage(4, LogLevel.Warning, "LangSmithPropagationHandler is on every HttpClient (ConfigureHttpClientDefaults) without Targets: run metadata goes to every host any client calls. Name the hosts in LangSmithPropagationOptions.Targets, or take a client out with RemoveLangSmithPropagation().", EventName = "DefaultsWithoutTargets")]
+    internal static partial void DefaultsWithoutTargets(ILogger logger);
+
+    [LoggerMessage(5, LogLevel.Warning, "New {Options} were ignored and the old ones stay: {Errors}", EventName = "BadReload")]
+    internal static partial void BadReload(ILogger logger, string options, string errors);
+
+    [LoggerMessage(6, LogLevel.Warning, "LangSmith tracing is switched on, but nobody records runs: headers of callers are passed through and own runs are not created. Register an IRunRecorder, for example services.AddSingleton<IRunRecorder, InMemoryRunRecorder>() or the package LangSmith.Http.Export.", EventName = "NoRecorder")]
+    internal static partial void NoRecorder(ILogger logger);
+
+    [LoggerMessage(7, LogLevel.Warning, "{Callback} threw and was ignored. Further failures are only counted (langsmith.http.faults, kind={Kind}).", EventName = "CallbackFailed")]
+    internal static partial void CallbackFailed(ILogger logger, string callback, string kind, Exception exception);
+
+    [LoggerMessage(8, LogLevel.Warning, "A value of type {Type} could not be serialised; its type name was recorded instead. Further failures are only counted (langsmith.http.faults, kind=not_serializable).", EventName = "NotSerializable")]
+    internal static partial void NotSerializable(ILogger logger, string type, Exception exception);
+}

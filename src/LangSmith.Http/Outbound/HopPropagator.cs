@@ -1,0 +1,71 @@
+using System.Diagnostics;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// The innermost writer of our headers: wraps a client's <c>SocketsHttpHandler.ActivityHeadersPropagator</c>, which the
+/// runtime calls last, on every attempt and every redirect hop, with the message as carrier.
+/// </summary>
+/// <remarks>
+/// It looks where the hop goes, then merges our members with whatever <c>baggage</c> is there by then: the caller's,
+/// OpenTelemetry's, the activity's. Messages without a run go to the wrapped propagator untouched.
+/// </remarks>
+internal sealed class HopPropagator(DistributedContextPropagator inner, bool followsRedirects) : DistributedContextPropagator
+{
+    private const string CorrelationContext = "Correlation-Context";
+
+    public override IReadOnlyCollection<string> Fields => inner.Fields;
+
+    public override void Inject(Activity? activity, object? carrier, PropagatorSetterCallback? setter)
+    {
+        if (carrier is not HttpRequestMessage request || !OutboundMessage.TryGet(request, out var headers, out var policy))
+        {
+            inner.Inject(activity, carrier, setter);
+            return;
+        }
+
+        // The activity that is only there so that this is called is nobody's parent: no traceparent of it leaves.
+        var relaysBaggage = !RuntimeActivity.IsOurs(activity, request) && InjectInner(activity, request, setter);
+        var isAllowed = !followsRedirects || IsHopAllowed(request, policy);
+        OutboundHeaders.WriteHop(request, headers, isAllowed, relaysBaggage ? activity : null);
+    }
+
+    public override void ExtractTraceIdAndState(object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) =>
+        inner.ExtractTraceIdAndState(carrier, getter, out traceId, out traceState);
+
+    public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) =>
+        inner.ExtractBaggage(carrier, getter);
+
+    private static bool IsHopAllowed(HttpRequestMessage request, OutboundPolicy policy)
+    {
+        var hop = request.RequestUri!;
+        if (OutboundTarget.IsSameOrigin(OutboundMessage.GetStart(request), hop))
+            return true;
+        var isAllowed = policy.HasTargets && policy.Allows(hop);
+        Telemetry.CountRedirect(isAllowed);
+        if (!isAllowed)
+            OutboundMessage.SetDenied(request);
+        return isAllowed;
+    }
+
+    // Everything but baggage is the wrapped propagator's to write. Of baggage it says whether the activity's is to
+    // travel: a propagator that sends none is somebody's decision.
+    private bool InjectInner(Activity? activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
+    {
+        if (activity is null || !activity.Baggage.Any())
+        {
+            inner.Inject(activity, request, setter);
+            return false;
+        }
+
+        var relaysBaggage = false;
+        inner.Inject(activity, request, (carrier, name, value) =>
+        {
+            var isBaggage = string.Equals(name, RunContext.BaggageHeaderName, StringComparison.OrdinalIgnoreCase);
+            relaysBaggage |= isBaggage || string.Equals(name, CorrelationContext, StringComparison.OrdinalIgnoreCase);
+            if (!isBaggage)
+                setter?.Invoke(carrier, name, value);
+        });
+        return relaysBaggage;
+    }
+}

@@ -1,0 +1,33 @@
+using LangSmith.Http;
+
+namespace System.Net.Http;
+
+/// <summary>What one request says about its own trace headers.</summary>
+public static class LangSmithHttpRequestMessageExtensions
+{
+    /// <summary>
+    /// Makes <see cref="LangSmithPropagationHandler"/> send this run's headers with the request, whatever run is current.
+    /// </summary>
+    /// <param name="request">The request.</param>
+    /// <param name="parent">The run the next service is to continue.</param>
+    /// <returns>The request.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    public static HttpRequestMessage SetLangSmithParent(this HttpRequestMessage request, RunContext parent)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(parent);
+        OutboundMessage.SetParent(request, parent);
+        return request;
+    }
+
+    /// <summary>Makes <see cref="LangSmithPropagationHandler"/> leave this request alone.</summary>
+    /// <param name="request">The request.</param>
+    /// <returns>The request.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="request"/> is null.</exception>
+    public static HttpRequestMessage SuppressLangSmithPropagation(this HttpRequestMessage request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        OutboundMessage.SetSuppressed(request);
+        return request;
+    }
+}

@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// Puts the current run's headers, <c>langsmith-trace</c> and <c>baggage</c>, on every request of a client, so that the
+/// next service continues the same trace.
+/// </summary>
+/// <remarks>
+/// <para>Put it on a client with <c>AddHttpMessageHandler&lt;LangSmithPropagationHandler&gt;()</c> or
+/// <c>AddLangSmithPropagation()</c>, anywhere in the chain: above or below a retry, every attempt and every redirect hop
+/// carries our members, merged with everybody else's in one line; an origin reached by redirect gets them only when
+/// <see cref="LangSmithPropagationOptions.Targets"/> names it. Twice on a client is once.</para>
+/// <para>Without a current run a request passes untouched and nothing is allocated. A <c>langsmith-trace</c> set by the
+/// caller is replaced when a run is current, and left alone otherwise. Nothing here throws into a request.</para>
+/// </remarks>
+/// <example>
+/// <code>
+/// builder.Services.AddLangSmith();
+/// builder.Services.AddHttpClient&lt;AnswerClient&gt;(c =&gt; c.BaseAddress = new("https://answers.internal"))
+///                 .AddHttpMessageHandler&lt;LangSmithPropagationHandler&gt;();
+/// </code>
+/// </example>
+public sealed class LangSmithPropagationHandler : DelegatingHandler
+{
+    private readonly object _gate = new();
+    private readonly TracingState? _state;
+    private readonly OutboundPolicies? _policies;
+    private readonly ILogger _logger;
+    private OutboundPolicies.Entry _policy;
+    private volatile PrimaryHandler? _primary;
+
+    /// <summary>
+    /// Makes a handler with default options for a chain that sets <see cref="DelegatingHandler.InnerHandler"/> itself, as
+    /// <c>IHttpClientFactory</c> does.
+    /// </summary>
+    public LangSmithPropagationHandler()
+    {
+        _logger = NullLogger.Instance;
+        _policy = new OutboundPolicies.Entry("", OutboundPolicy.Default);
+    }
+
+    /// <summary>Makes a handler without a container.</summary>
+    /// <param name="innerHandler">What sends the request, such as a new <see cref="SocketsHttpHandler"/>.</param>
+    /// <param name="options">Where the headers may go; null means the defaults. Later changes have no effect.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="innerHandler"/> is null.</exception>
+    /// <exception cref="ArgumentException">The options are invalid; the message names the option and the remedy.</exception>
+    public LangSmithPropagationHandler(HttpMessageHandler innerHandler, LangSmithPropagationOptions? options = null)
+        : base(innerHandler ?? throw new ArgumentNullException(nameof(innerHandler)))
+    {
+        _logger = NullLogger.Instance;
+        var policy = OutboundPolicy.TryCreate(options ?? new LangSmithPropagationOptions(), out var errors)
+            ?? throw new ArgumentException(string.Join(' ', errors), nameof(options));
+        _policy = new OutboundPolicies.Entry("", policy);
+    }
+
+    internal LangSmithPropagationHandler(TracingState state, OutboundPolicies policies, ILogger logger)
+    {
+        _state = state;
+        _policies = policies;
+        _logger = logger;
+        _policy = policies.Get("");
+    }
+
+    /// <summary>Takes the options of the client the factory builds this for.</summary>
+    internal void UseClient(string name)
+    {
+        if (_policies is not null)
+            _policy = _policies.Get(name);
+    }
+
+    /// <inheritdoc/>
+    protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        Inject(request);
+        return base.Send(request, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        Inject(request);
+        return base.SendAsync(request, cancellationToken);
+    }
+
+    private void Inject(HttpRequestMessage request)
+    {
+        // The base class says what is wrong with a null.
+        if (request is null)
+            return;
+        try
+        {
+            var primary = _primary ?? Install();
+            var reason = Decide(request, primary);
+            Telemetry.Count(reason);
+            if (_logger.IsEnabled(LogLevel.Debug))
+            {
+                var uri = request.RequestUri is { IsAbsoluteUri: true } absolute ? absolute : null;
+                Log.Outbound(_logger, request.Method.Method, uri?.Scheme, uri?.IdnHost, uri?.Port ?? 0, Telemetry.Name(reason));
+            }
+        }
+        catch (Exception exception)
+        {
+            // Nothing of ours may fail a request.
+            Telemetry.Count(OutboundReason.Failed);
+            if (_policy.IsFirst(OutboundPolicies.Once.Failed))
+                Log.OutboundFailed(_logger, exception);
+        }
+    }
+
+    // In the order of cost: most requests have no run.
+    private OutboundReason Decide(HttpRequestMessage request, PrimaryHandler primary)
+    {
+        var ambient = Ambient.Current;
+        var context = OutboundMessage.GetParent(request) ?? ambient?.Context;
+        if (context is null)
+            return OutboundMessage.IsSuppressed(request) || ambient is { IsSuppressed: true } ? OutboundReason.Suppressed : OutboundReason.NoRun;
+        if (OutboundMessage.IsSuppressed(request))
+            return OutboundReason.Suppressed;
+        if (_state is { IsEnabled: false } || ambient is { Enabled: false })
+            return OutboundReason.Off;
+
+        var policy = _policy.Policy;
+        // A message without an absolute URI is for the handlers below to refuse.
+        if (request.RequestUri is not { IsAbsoluteUri: true } uri || !policy.Allows(uri))
+            return Refuse(request, primary, context, OutboundReason.TargetNotAllowed);
+        if (primary.FollowsRedirects && !policy.HasTargets && OutboundMessage.IsDenied(request))
+            return Refuse(request, primary, context, OutboundReason.Redirected);
+        if (primary.RedirectsUnseenBecause is not null && policy.HasTargets)
+            return OutboundReason.RedirectsUnseen;
+
+        var headers = context.GetHeaders(policy.Format);
+        if (headers.IsTooLong)
+            return OutboundReason.OverBudget;
+
+        // Who is never asked again about a message needs to remember nothing of it.
+        var isTracked = primary.FollowsRedirects || (primary.MayCallPropagator && (Activity.Current is not null || RuntimeActivity.IsListenedTo));
+        OutboundHeaders.Write(request, headers, isTracked, primary.SendsActivityBaggage ? Activity.Current : null);
+        if (isTracked)
+            OutboundMessage.Remember(request, headers, policy);
+        return context.IsSampled ? OutboundReason.Injected : OutboundReason.NotSampled;
+    }
+
+    // A message that was sent before may carry what an earlier attempt put there.
+    private static OutboundReason Refuse(HttpRequestMessage request, PrimaryHandler primary, RunContext context, OutboundReason reason)
+    {
+        var isTracked = primary.MayCallPropagator && OutboundMessage.IsTracked(request);
+        if (isTracked)
+            OutboundMessage.SetDenied(request);
+        if (isTracked || OutboundHeaders.Carries(request, context))
+            OutboundHeaders.Remove(request);
+        return reason;
+    }
+
+    private PrimaryHandler Install()
+    {
+        // Once, before the first message: nobody waits here again.
+        lock (_gate)
+        {
+            if (_primary is { } installed)
+                return installed;
+            var primary = PrimaryHandler.Install(this);
+            if (primary.RedirectsUnseenBecause is { } cause && _policy.IsFirst(OutboundPolicies.Once.RedirectsUnseen))
+                Log.RedirectsUnseen(_logger, _policy.ClientName, cause);
+            _primary = primary;
+            return primary;
+        }
+    }
+}

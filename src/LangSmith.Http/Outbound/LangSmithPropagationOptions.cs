@@ -1,0 +1,37 @@
+namespace LangSmith.Http;
+
+/// <summary>
+/// Where one client's headers may go, and how much they may say. Named by client: configure them with
+/// <c>AddLangSmithPropagation(o =&gt; …)</c>, or <c>services.Configure&lt;LangSmithPropagationOptions&gt;(clientName, …)</c>.
+/// </summary>
+public sealed class LangSmithPropagationOptions
+{
+    /// <summary>
+    /// The origins that may get the headers: scheme and host, with an optional port, and nothing else. A host is exact
+    /// (<c>https://answers.internal</c>, <c>http://127.0.0.1:8080</c>) or all hosts below one
+    /// (<c>https://*.internal</c>, which is not <c>https://internal</c>). Without a port the scheme's own is meant.
+    /// </summary>
+    /// <value>
+    /// Default: empty. Then the handler's being on the client is the consent for the hosts the client calls, and an
+    /// origin reached by redirect gets nothing. With targets, first requests and redirects alike go by them.
+    /// </value>
+    public IList<string> Targets { get; } = [];
+
+    /// <summary>
+    /// The budget of the <c>baggage</c> line, other people's members included, in bytes. Over it ours shrink: first
+    /// metadata (<c>thread_id</c>, <c>session_id</c> and <c>conversation_id</c> are kept if they fit), then tags. The
+    /// project or address stays unless the line would pass 8192 bytes.
+    /// </summary>
+    /// <value>Default: 4096. Range: 0 to 8192.</value>
+    public int MaxBaggageBytes { get; set; } = HeaderFormat.DefaultMaxBaggageBytes;
+
+    /// <summary>The metadata keys that may travel.</summary>
+    /// <value>Default: null, which means all, as in the other SDKs. Empty means none.</value>
+    public ISet<string>? PropagatedMetadataKeys { get; set; }
+
+    // Wins over every registration of the handler, whatever the order.
+    internal bool IsRemoved { get; set; }
+
+    // The handler came by ConfigureHttpClientDefaults: worth a warning when there are no targets.
+    internal bool IsForAllClients { get; set; }
+}

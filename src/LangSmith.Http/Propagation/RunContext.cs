@@ -1,0 +1,388 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using System.Text.Json;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// A run's identity as it crosses processes: trace, run, dotted order, project or agent address, metadata and tags.
+/// It is to a <see cref="RunTree"/> what <see cref="System.Diagnostics.ActivityContext"/> is to an
+/// <see cref="System.Diagnostics.Activity"/>. Immutable.
+/// </summary>
+/// <remarks>
+/// <para>The wire form is the two headers of the Python and TypeScript SDKs (<c>RunTree.to_headers</c> /
+/// <c>toHeaders</c>): <c>langsmith-trace</c> holds the dotted order, <c>baggage</c> the members
+/// <c>langsmith-metadata</c>, <c>langsmith-tags</c> and <c>langsmith-project</c> or <c>langsmith-address</c>.</para>
+/// <para>Reading never throws. Whatever a header says, it never chooses an endpoint, a key, inputs, outputs or a
+/// file: <c>langsmith-replicas</c> is ignored.</para>
+/// </remarks>
+/// <example>
+/// A message queue, or anything else that has headers:
+/// <code>
+/// // sender
+/// RunTree.Current?.Context.Inject(message.Headers, static (headers, name, value) =&gt; headers[name] = value);
+/// // receiver
+/// if (RunContext.TryExtract(message.Headers, static (headers, name) =&gt; headers.TryGetValue(name, out var v) ? [v] : null, out var parent))
+///     using (TracingContext.UseParent(parent)) { … }
+/// </code>
+/// </example>
+public sealed class RunContext
+{
+    /// <summary>The header that carries the dotted order: <c>langsmith-trace</c>.</summary>
+    public const string TraceHeaderName = "langsmith-trace";
+
+    /// <summary>The header that carries everything else: <c>baggage</c>, shared with W3C Baggage.</summary>
+    public const string BaggageHeaderName = "baggage";
+
+    internal static readonly IReadOnlyDictionary<string, JsonElement> NoMetadata = new Dictionary<string, JsonElement>();
+
+    // As received, still percent-encoded: decoded when somebody reads it.
+    private readonly string? _encodedMetadata;
+    private IReadOnlyDictionary<string, JsonElement>? _metadata;
+    private RunHeaders? _headers;
+
+    internal RunContext(
+        DottedOrder.Identity identity,
+        string dottedOrder,
+        string? project,
+        string? address,
+        IReadOnlyList<string> tags,
+        IReadOnlyDictionary<string, JsonElement> metadata)
+        : this(identity, dottedOrder, project, address, tags, encodedMetadata: null) =>
+        _metadata = metadata;
+
+    private RunContext(
+        DottedOrder.Identity identity, string dottedOrder, string? project, string? address, IReadOnlyList<string> tags, string? encodedMetadata)
+    {
+        TraceId = identity.TraceId;
+        RunId = identity.RunId;
+        ParentRunId = identity.ParentRunId;
+        EarliestChildStart = identity.EarliestChildStart;
+        DottedOrder = dottedOrder;
+        Project = project;
+        Address = address;
+        Tags = tags;
+        _encodedMetadata = encodedMetadata;
+    }
+
+    /// <summary>
+    /// The context of a trace its caller decided not to record: it has no identity, and <see cref="IsSampled"/> is
+    /// false.
+    /// </summary>
+    internal static RunContext NotSampled { get; } = new(default, "", null, null, [], NoMetadata);
+
+    /// <summary>The context where nothing is current: it has no identity and no headers.</summary>
+    internal static RunContext Nothing { get; } = new(default, "", null, null, [], NoMetadata);
+
+    /// <summary>The id of the trace's root run.</summary>
+    public Guid TraceId { get; }
+
+    /// <summary>The id of this run.</summary>
+    public Guid RunId { get; }
+
+    /// <summary>The id of this run's parent; null on a root.</summary>
+    public Guid? ParentRunId { get; }
+
+    /// <summary>The path from the root to this run, exactly as it was received or is sent.</summary>
+    public string DottedOrder { get; }
+
+    /// <summary>The project the trace belongs to; null when the header named none, or names an <see cref="Address"/>.</summary>
+    public string? Project { get; }
+
+    /// <summary>
+    /// The agent address the trace belongs to instead of a project,
+    /// <c>lrn:agents/&lt;id&gt;/environments/&lt;environment&gt;</c>; null when it has none.
+    /// </summary>
+    public string? Address { get; }
+
+    /// <summary>The tags; empty when there are none. A comma inside a tag separates two tags on the wire.</summary>
+    public IReadOnlyList<string> Tags { get; }
+
+    /// <summary>The metadata; empty when there is none. Values keep their JSON types.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Metadata => _metadata ??= DecodeMetadata(_encodedMetadata);
+
+    /// <summary>
+    /// False when the caller said that it does not record this trace: runs started under it are not recorded either,
+    /// and the next service is told the same.
+    /// </summary>
+    public bool IsSampled => !ReferenceEquals(this, NotSampled);
+
+    /// <summary>No child may start before this, whatever the clocks say: its segment must not sort before ours.</summary>
+    internal DateTime EarliestChildStart { get; }
+
+    /// <summary>
+    /// Reads a run from headers or message properties, their names in any case.
+    /// </summary>
+    /// <param name="headers">One value a name, as dictionaries have it. Null reads as empty.</param>
+    /// <param name="timeProvider">The clock against which the future is told; null means the system's.</param>
+    /// <returns>The run; null when there is none, or none that can be believed.</returns>
+    public static RunContext? FromHeaders(IEnumerable<KeyValuePair<string, string>>? headers, TimeProvider? timeProvider = null)
+    {
+        TryExtract(headers, static (pairs, name) => pairs is null ? null : Values(pairs, name), out var context, timeProvider);
+        return context;
+
+        static IEnumerable<string> Values(IEnumerable<KeyValuePair<string, string>> pairs, string name)
+        {
+            foreach (var (key, value) in pairs)
+            {
+                if (string.Equals(key, name, StringComparison.OrdinalIgnoreCase))
+                    yield return value;
+            }
+        }
+    }
+
+    /// <inheritdoc cref="FromHeaders(IEnumerable{KeyValuePair{string, string}}?, TimeProvider?)"/>
+    /// <param name="headers">Several values a name, as <c>HttpRequestMessage.Headers</c> has it. Null reads as empty.</param>
+    /// <param name="timeProvider">The clock against which the future is told; null means the system's.</param>
+    public static RunContext? FromHeaders(IEnumerable<KeyValuePair<string, IEnumerable<string>>>? headers, TimeProvider? timeProvider = null)
+    {
+        TryExtract(headers, static (pairs, name) => pairs is null ? null : Values(pairs, name), out var context, timeProvider);
+        return context;
+
+        static IEnumerable<string> Values(IEnumerable<KeyValuePair<string, IEnumerable<string>>> pairs, string name)
+        {
+            foreach (var (key, values) in pairs)
+            {
+                if (!string.Equals(key, name, StringComparison.OrdinalIgnoreCase))
+                    continue;
+                foreach (var value in values)
+                    yield return value;
+            }
+        }
+    }
+
+    /// <summary>Reads a run from a dotted order alone.</summary>
+    /// <param name="dottedOrder">The dotted order; blanks around it are ignored.</param>
+    /// <param name="timeProvider">The clock against which the future is told; null means the system's.</param>
+    /// <returns>The run; null when the text is no dotted order.</returns>
+    public static RunContext? FromDottedOrder(string? dottedOrder, TimeProvider? timeProvider = null)
+    {
+        Telemetry.Count(Parse(dottedOrder, null, timeProvider ?? TimeProvider.System, out var context));
+        return context;
+    }
+
+    /// <summary>Reads a run from any carrier.</summary>
+    /// <typeparam name="TCarrier">The carrier's type: a header collection, gRPC metadata, a queue's properties…</typeparam>
+    /// <param name="carrier">The carrier.</param>
+    /// <param name="getter">
+    /// Yields the values the carrier has under a name, which is always asked for in lower case; null or nothing when it
+    /// has none. If it throws, there is no parent.
+    /// </param>
+    /// <param name="context">
+    /// The run, or the fact that its trace is not recorded (<see cref="IsSampled"/>); null when there is nothing that
+    /// can be believed: no trace, two of them, one that breaks the grammar, or one that lies more than an hour ahead.
+    /// </param>
+    /// <param name="timeProvider">The clock against which the future is told; null means the system's.</param>
+    /// <returns>True when <paramref name="context"/> is not null.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="getter"/> is null.</exception>
+    public static bool TryExtract<TCarrier>(
+        TCarrier carrier,
+        Func<TCarrier, string, IEnumerable<string?>?> getter,
+        [NotNullWhen(true)] out RunContext? context,
+        TimeProvider? timeProvider = null)
+    {
+        ArgumentNullException.ThrowIfNull(getter);
+        context = null;
+        ExtractResult result;
+        try
+        {
+            result = TryGetSingle(getter(carrier, TraceHeaderName), out var trace)
+                ? Parse(trace, JoinLines(getter(carrier, BaggageHeaderName), BaggageLine.MaxReadLength), timeProvider ?? TimeProvider.System, out context)
+                : ExtractResult.Ambiguous;
+        }
+        catch (Exception)
+        {
+            // The carrier and its getter are the user's, and what they hold is the caller's: a request never fails for it.
+            result = ExtractResult.CarrierFailed;
+        }
+
+        Telemetry.Count(result);
+        return context is not null;
+    }
+
+    /// <summary>Writes this run into any carrier.</summary>
+    /// <typeparam name="TCarrier">The carrier's type.</typeparam>
+    /// <param name="carrier">The carrier.</param>
+    /// <param name="setter">
+    /// Sets a value under a name, replacing what is there. It is called at most twice, with lower-case names and values
+    /// in printable ASCII (other people's baggage, kept as it was, excepted).
+    /// </param>
+    /// <param name="getter">
+    /// Reads what the carrier already has under a name. Give it when others write <c>baggage</c> too: their members are
+    /// kept behind ours. Null when nobody does.
+    /// </param>
+    /// <exception cref="ArgumentNullException"><paramref name="setter"/> is null.</exception>
+    public void Inject<TCarrier>(
+        TCarrier carrier, Action<TCarrier, string, string> setter, Func<TCarrier, string, IEnumerable<string?>?>? getter = null)
+    {
+        ArgumentNullException.ThrowIfNull(setter);
+        var headers = GetHeaders(HeaderFormat.Default);
+        if (headers.IsTooLong)
+            return;
+        if (headers.Trace is not null)
+            setter(carrier, TraceHeaderName, headers.Trace);
+        var foreign = getter is null ? null : BaggageLine.Foreign(JoinLines(getter(carrier, BaggageHeaderName), int.MaxValue));
+        var baggage = foreign is null ? headers.Baggage : BaggageLine.Join(headers.Fit(Encoding.UTF8.GetByteCount(foreign), out _), foreign);
+        if (baggage is not null)
+            setter(carrier, BaggageHeaderName, baggage);
+    }
+
+    /// <summary>The headers that carry this run; the counterpart of <c>to_headers()</c> and <c>toHeaders()</c>.</summary>
+    /// <returns>
+    /// <c>langsmith-trace</c> and, when there is anything to say in it, <c>baggage</c>. Merge <c>baggage</c> with what is
+    /// there already, or use <see cref="Inject"/>, which does.
+    /// </returns>
+    public IReadOnlyDictionary<string, string> ToHeaders()
+    {
+        var headers = new Dictionary<string, string>(2, StringComparer.OrdinalIgnoreCase);
+        Inject(headers, static (carrier, name, value) => carrier[name] = value);
+        return headers;
+    }
+
+    /// <summary>The dotted order.</summary>
+    public override string ToString() => DottedOrder;
+
+    /// <summary>The header values in a format; built at the first call and kept.</summary>
+    internal RunHeaders GetHeaders(HeaderFormat format)
+    {
+        var newest = Volatile.Read(ref _headers);
+        var depth = 0;
+        for (var headers = newest; headers is not null; headers = headers.Next, depth++)
+        {
+            if (ReferenceEquals(headers.Format, format))
+                return headers;
+        }
+
+        // An application has a handful of formats. Where options are made per request, start over instead of growing.
+        var built = !IsSampled ? RunHeaders.NotSampled(format)
+            : ReferenceEquals(this, Nothing) ? RunHeaders.Empty(format)
+            : RunHeaders.Create(this, format, depth < 8 ? newest : null);
+        Interlocked.CompareExchange(ref _headers, built, newest);
+        return built;
+    }
+
+    private static ExtractResult Parse(string? trace, string? baggage, TimeProvider timeProvider, out RunContext? context)
+    {
+        context = null;
+        var dottedOrder = trace.AsSpan().Trim(" \t");
+        if (dottedOrder.IsEmpty)
+        {
+            if (!IsMarkedNotSampled(baggage))
+                return ExtractResult.Absent;
+            context = NotSampled;
+            return ExtractResult.NotSampled;
+        }
+
+        if (dottedOrder.Contains(','))
+            return ExtractResult.Ambiguous;
+        var result = Http.DottedOrder.TryParse(dottedOrder, timeProvider.GetUtcNow(), out var identity);
+        if (result != ExtractResult.Extracted)
+            return result;
+
+        string? project = null;
+        string? address = null;
+        string? metadata = null;
+        IReadOnlyList<string> tags = [];
+        // The last member of a key wins, as in the other SDKs.
+        if (baggage is { Length: <= BaggageLine.MaxReadLength })
+        {
+            foreach (var member in BaggageLine.Members(baggage))
+            {
+                if (!member.HasValue)
+                    continue;
+                switch (member.Key)
+                {
+                    case "langsmith-project":
+                        project = member.Value.IsEmpty ? null : Uri.UnescapeDataString(member.Value.ToString());
+                        break;
+                    case "langsmith-address":
+                        address = AgentAddress.Normalize(Uri.UnescapeDataString(member.Value.ToString())) ?? address;
+                        break;
+                    case "langsmith-tags":
+                        tags = Uri.UnescapeDataString(member.Value.ToString()).Split(',', StringSplitOptions.RemoveEmptyEntries);
+                        break;
+                    case "langsmith-metadata":
+                        metadata = member.Value.ToString();
+                        break;
+                }
+            }
+        }
+
+        // TypeScript 0.12: a run goes to a project or to an address; a header that names both has no meaning.
+        if (project is not null && address is not null)
+            return ExtractResult.Conflict;
+        var text = dottedOrder.Length == trace?.Length ? trace : dottedOrder.ToString();
+        context = new RunContext(identity, text, project, address, tags, metadata);
+        return ExtractResult.Extracted;
+    }
+
+    private static bool IsMarkedNotSampled(string? baggage)
+    {
+        foreach (var member in BaggageLine.Members(baggage))
+        {
+            if (member.Key is "langsmith-sampled" && member.Value is "0")
+                return true;
+        }
+
+        return false;
+    }
+
+    private static IReadOnlyDictionary<string, JsonElement> DecodeMetadata(string? encoded)
+    {
+        if (string.IsNullOrEmpty(encoded))
+            return NoMetadata;
+        try
+        {
+            using var document = JsonDocument.Parse(Uri.UnescapeDataString(encoded));
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                return NoMetadata;
+            var root = document.RootElement.Clone();
+            var metadata = new Dictionary<string, JsonElement>();
+            foreach (var property in root.EnumerateObject())
+                metadata[property.Name] = property.Value;
+            return metadata;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or ArgumentException)
+        {
+            // No JSON, or JSON whose names are no text (a lone surrogate): the metadata is ignored, the trace goes on.
+            Telemetry.CountUnreadableMetadata();
+            return NoMetadata;
+        }
+    }
+
+    // False when there are two values: which of them is meant?
+    private static bool TryGetSingle(IEnumerable<string?>? values, out string? single)
+    {
+        single = null;
+        if (values is null)
+            return true;
+        foreach (var value in values)
+        {
+            if (string.IsNullOrEmpty(value))
+                continue;
+            if (single is not null)
+                return false;
+            single = value;
+        }
+
+        return true;
+    }
+
+    // Several baggage lines are one list; joining stops where the list is longer than anybody wants it.
+    private static string? JoinLines(IEnumerable<string?>? values, int enough)
+    {
+        string? line = null;
+        if (values is null)
+            return null;
+        foreach (var value in values)
+        {
+            if (string.IsNullOrEmpty(value))
+                continue;
+            line = BaggageLine.Join(line, value);
+            if (line!.Length > enough)
+                break;
+        }
+
+        return line;
+    }
+}

@@ -1,0 +1,112 @@
+using System.Text.Json;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// What is current in this flow of execution: one node per scope in one <see cref="AsyncLocal{T}"/>. What it says is
+/// immutable. A captured <see cref="ExecutionContext"/> keeps the node, hence it holds no more than a run's identity:
+/// a run drops its payload when it ends.
+/// </summary>
+internal sealed class Ambient : IDisposable
+{
+    private static readonly AsyncLocal<Ambient?> Slot = new();
+
+    // The scope to restore. Cut when this one ends, so that flows that start flows keep no chain of ended scopes.
+    private Ambient? _outer;
+    private bool _isDisposed;
+
+    // Ended while scopes inside it were still open: they must not restore it.
+    private bool _isSkipped;
+
+    /// <summary>Copies everything a scope inside another one inherits.</summary>
+    private Ambient(Ambient? outer)
+    {
+        if (outer is null)
+            return;
+        Run = outer.Run;
+        Parent = outer.Parent;
+        Project = outer.Project;
+        Tags = outer.Tags;
+        Metadata = outer.Metadata;
+        Enabled = outer.Enabled;
+        IsSuppressed = outer.IsSuppressed;
+    }
+
+    internal static Ambient? Current => Slot.Value;
+
+    /// <summary>The run that is being written; null when there is none, or only a remote parent.</summary>
+    internal RunTree? Run { get; private init; }
+
+    /// <summary>The run of another process that the next run continues.</summary>
+    internal RunContext? Parent { get; private init; }
+
+    internal string? Project { get; private init; }
+
+    internal IReadOnlyList<string> Tags { get; private init; } = [];
+
+    internal IReadOnlyDictionary<string, JsonElement> Metadata { get; private init; } = RunContext.NoMetadata;
+
+    internal bool? Enabled { get; private init; }
+
+    internal bool IsSuppressed { get; private init; }
+
+    /// <summary>What outbound headers name: the run, else the remote parent as it came.</summary>
+    internal RunContext? Context => Run?.Context ?? Parent;
+
+    internal static Ambient EnterRun(RunTree run) => Enter(new Ambient(Current) { Run = run, Parent = null, IsSuppressed = false });
+
+    internal static Ambient EnterParent(RunContext? parent) => Enter(new Ambient(Current) { Run = null, Parent = parent, IsSuppressed = false });
+
+    internal static Ambient EnterWith(string? project, string[] tags, IReadOnlyDictionary<string, JsonElement> metadata, bool? enabled)
+    {
+        var outer = Current;
+        return Enter(new Ambient(outer)
+        {
+            Project = project ?? outer?.Project,
+            Tags = outer is null ? tags : [.. outer.Tags.Union(tags)],
+            Metadata = outer is null ? metadata : metadata.Aggregate(new Dictionary<string, JsonElement>(outer.Metadata), static (all, pair) =>
+            {
+                all[pair.Key] = pair.Value;
+                return all;
+            }),
+            // Off is off: a scope further in cannot switch it on again.
+            Enabled = outer?.Enabled == false ? false : enabled ?? outer?.Enabled,
+        });
+    }
+
+    internal static Ambient EnterNothing() => Enter(new Ambient(null) { IsSuppressed = true });
+
+    /// <summary>Makes a scope current again that was left, as between two elements of a stream.</summary>
+    internal static Ambient Reenter(Ambient scope) => Enter(new Ambient(scope));
+
+    /// <summary>
+    /// Restores what was current before. Twice is once. Where scopes are ended in the wrong order, the ended one is
+    /// left in place until the last scope inside it ends, and is then skipped.
+    /// </summary>
+    public void Dispose()
+    {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
+        if (!ReferenceEquals(Slot.Value, this))
+        {
+            // Another flow may still have it as its own (work that outlives a run): only this flow's chain skips it.
+            for (var node = Slot.Value; node is not null; node = node._outer)
+                _isSkipped |= ReferenceEquals(node, this);
+            return;
+        }
+
+        var outer = _outer;
+        while (outer is { _isSkipped: true })
+            outer = outer._outer;
+        Slot.Value = outer;
+        _outer = null;
+    }
+
+    private static Ambient Enter(Ambient scope)
+    {
+        scope._outer = Current;
+        Slot.Value = scope;
+        return scope;
+    }
+}

@@ -1,0 +1,407 @@
+using System.ComponentModel;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// Starts runs. Registered by <c>AddLangSmith()</c>; without a container make one with the constructor. Thread-safe, one
+/// for the whole application.
+/// </summary>
+/// <remarks>
+/// Own runs are created while <see cref="LangSmithOptions.Enabled"/> is true, tracing is switched on and there is an
+/// <see cref="IRunRecorder"/>. Otherwise every method still runs what it is given, and costs next to nothing.
+/// </remarks>
+/// <example>
+/// <code>
+/// var answer = await tracer.RunAsync("ask", async run =>
+/// {
+///     run.AddMetadata("user", userId);
+///     return await answers.AskAsync(question);   // both headers are on the request
+/// }, inputs: new { question });
+/// </code>
+/// </example>
+public sealed partial class LangSmithTracer
+{
+    private readonly TracingState _state;
+    private readonly IRunRecorder? _recorder;
+    private readonly IRunRedactor? _redactor;
+    private readonly ILogger _logger;
+    private int _faultsLogged;
+
+    /// <summary>Makes a tracer without a container.</summary>
+    /// <param name="recorder">Who is told of runs; null means nobody, so that callers' headers are only passed through.</param>
+    /// <param name="options">How runs are traced; null means the defaults, which ask the environment.</param>
+    /// <param name="redactor">Takes secrets out of runs; null means none.</param>
+    /// <param name="timeProvider">The clock; null means the system's.</param>
+    /// <param name="logger">Where faults are logged; null means nowhere.</param>
+    /// <exception cref="ArgumentException">The options are invalid; the message names the option and the remedy.</exception>
+    public LangSmithTracer(
+        IRunRecorder? recorder,
+        LangSmithOptions? options = null,
+        IRunRedactor? redactor = null,
+        TimeProvider? timeProvider = null,
+        ILogger<LangSmithTracer>? logger = null)
+        : this(new TracingState(Validated(options ?? new LangSmithOptions())), recorder, redactor, timeProvider ?? TimeProvider.System, logger ?? (ILogger)NullLogger.Instance)
+    {
+    }
+
+    internal LangSmithTracer(TracingState state, IRunRecorder? recorder, IRunRedactor? redactor, TimeProvider timeProvider, ILogger logger)
+    {
+        _state = state;
+        _recorder = recorder;
+        _redactor = redactor;
+        _logger = logger;
+        Clock = new RunClock(timeProvider);
+        if (recorder is null && state is { IsEnabled: true, IsTracing: true })
+            Log.NoRecorder(logger);
+    }
+
+    internal RunClock Clock { get; }
+
+    /// <summary>
+    /// Starts a run that is current until the returned scope is disposed; for code that <see cref="RunAsync{TResult}"/>
+    /// does not fit.
+    /// </summary>
+    /// <param name="name">What the run is called.</param>
+    /// <param name="inputs">The inputs, serialised now. What is not an object becomes <c>{"input": …}</c>.</param>
+    /// <param name="options">More about the run; null means the defaults.</param>
+    /// <returns>The scope; dispose it in the method that called this.</returns>
+    /// <exception cref="ArgumentException"><paramref name="name"/> is null or blank.</exception>
+    /// <remarks>
+    /// Disposing ends the run, but a <c>using</c> statement cannot see an exception: without a call of
+    /// <see cref="RunTree.Fail(Exception)"/> a run that threw looks like one that went well.
+    /// </remarks>
+    public RunScope StartRun(string name, object? inputs = null, RunOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        var ambient = Ambient.Current;
+        if (!_state.IsEnabled || ambient is { Enabled: false })
+        {
+            Telemetry.Count(RunResult.Off);
+            return RunScope.NotRecorded;
+        }
+
+        if (_recorder is null || !(ambient?.Enabled ?? _state.IsTracing))
+        {
+            Telemetry.Count(RunResult.PassedThrough);
+            return RunScope.NotRecorded;
+        }
+
+        var given = options?.Parent ?? RunParent.Current;
+        var (parent, isLocal) = given.IsCurrent ? (ambient?.Context, ambient?.Run is not null) : (given.Context, given.IsLocal);
+        if (parent is { IsSampled: false })
+        {
+            Telemetry.Count(RunResult.NotSampled);
+            return given.IsCurrent ? RunScope.NotRecorded : NotSampled();
+        }
+
+        var start = Clock.NextStart(parent?.EarliestChildStart ?? default);
+        var id = RunClock.NewId(start);
+        // Decided once, at the root; a trace that another process records is recorded here.
+        if (parent is null && !ShouldRecord(id))
+        {
+            Telemetry.Count(RunResult.NotSampled);
+            return NotSampled();
+        }
+
+        var run = new RunTree(
+            this,
+            name,
+            options?.RunType ?? RunTypes.Chain,
+            start,
+            new DottedOrder.Identity(parent?.TraceId ?? id, id, parent?.RunId, start),
+            DottedOrder.Append(parent?.DottedOrder, start, id),
+            parent?.Address is not null ? null : parent?.Project ?? ambient?.Project ?? _state.Project,
+            parent?.Address,
+            StartTags(parent, isLocal, ambient, options),
+            StartMetadata(parent, isLocal, ambient, options),
+            CaptureInputs(inputs));
+        Telemetry.Count(RunResult.Recorded);
+        NotifyStart(run);
+        return new RunScope(run, Ambient.EnterRun(run));
+
+        static RunScope NotSampled() => new(RunTree.NotRecorded, Ambient.EnterParent(RunContext.NotSampled));
+    }
+
+    /// <summary>
+    /// Runs a function as a run: its result becomes the outputs, an exception is recorded and rethrown untouched.
+    /// </summary>
+    /// <typeparam name="TResult">The result's type.</typeparam>
+    /// <param name="name">What the run is called.</param>
+    /// <param name="func">The function; it is given the run.</param>
+    /// <param name="inputs">The inputs, serialised now. What is not an object becomes <c>{"input": …}</c>.</param>
+    /// <param name="options">More about the run; null means the defaults.</param>
+    /// <returns>What the function returns.</returns>
+    /// <exception cref="ArgumentException"><paramref name="name"/> is null or blank.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="func"/> is null.</exception>
+    public Task<TResult> RunAsync<TResult>(string name, Func<RunTree, Task<TResult>> func, object? inputs = null, RunOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(func);
+        return Core();
+
+        async Task<TResult> Core()
+        {
+            using var scope = StartRun(name, inputs, options);
+            try
+            {
+                var result = await func(scope.Run).ConfigureAwait(false);
+                EndWith(scope.Run, result);
+                return result;
+            }
+            catch (Exception exception)
+            {
+                FailWith(scope.Run, exception);
+                throw;
+            }
+        }
+    }
+
+    /// <inheritdoc cref="RunAsync{TResult}"/>
+    public Task RunAsync(string name, Func<RunTree, Task> func, object? inputs = null, RunOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(func);
+        return Core();
+
+        async Task Core()
+        {
+            using var scope = StartRun(name, inputs, options);
+            try
+            {
+                await func(scope.Run).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                FailWith(scope.Run, exception);
+                throw;
+            }
+        }
+    }
+
+    /// <inheritdoc cref="RunAsync{TResult}"/>
+    public TResult Run<TResult>(string name, Func<RunTree, TResult> func, object? inputs = null, RunOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(func);
+        using var scope = StartRun(name, inputs, options);
+        try
+        {
+            var result = func(scope.Run);
+            EndWith(scope.Run, result);
+            return result;
+        }
+        catch (Exception exception)
+        {
+            FailWith(scope.Run, exception);
+            throw;
+        }
+    }
+
+    /// <inheritdoc cref="RunAsync{TResult}"/>
+    public void Run(string name, Action<RunTree> func, object? inputs = null, RunOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(func);
+        using var scope = StartRun(name, inputs, options);
+        try
+        {
+            func(scope.Run);
+        }
+        catch (Exception exception)
+        {
+            FailWith(scope.Run, exception);
+            throw;
+        }
+    }
+
+    /// <summary>Not for use: the run would end before the task does.</summary>
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    [Obsolete("The run would end before the task does. Use RunAsync.", error: true)]
+    public Task<TResult> Run<TResult>(string name, Func<RunTree, Task<TResult>> func, object? inputs = null, RunOptions? options = null) =>
+        throw new NotSupportedException();
+
+    /// <summary>Not for use: the run would end before the task does.</summary>
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    [Obsolete("The run would end before the task does. Use RunAsync.", error: true)]
+    public Task Run(string name, Func<RunTree, Task> func, object? inputs = null, RunOptions? options = null) =>
+        throw new NotSupportedException();
+
+    /// <summary>Whether a run started here would be recorded, but for sampling.</summary>
+    internal bool IsRecording =>
+        _recorder is not null && _state.IsEnabled && (Ambient.Current?.Enabled ?? _state.IsTracing);
+
+    /// <summary>An exception as LangSmith shows it: type and message, a blank line, the stack.</summary>
+    internal static string Describe(Exception exception)
+    {
+        try
+        {
+            var text = $"{exception.GetType().FullName}: {exception.Message}\n\n{exception.StackTrace}";
+            return exception.InnerException is { } inner ? $"{text}\n\nCaused by: {inner}" : text;
+        }
+        catch (Exception)
+        {
+            // Message and ToString() can be overridden, and can throw. What was thrown is still known.
+            return exception.GetType().FullName ?? exception.GetType().Name;
+        }
+    }
+
+    internal void NotifyEnd(RunTree run) => Guard(Fault.RecorderFailed, "IRunRecorder.OnEnd", (_recorder, run), static state => state._recorder?.OnEnd(state.run));
+
+    internal JsonElement? CaptureInputs(object? inputs) => CaptureObject(RunPart.Inputs, inputs, "input");
+
+    internal JsonElement? CaptureOutputs(object? outputs) => CaptureObject(RunPart.Outputs, outputs, "output");
+
+    internal JsonElement? CaptureEvent(object payload) => Redact(RunPart.Event, Serialize(payload));
+
+    /// <summary>Metadata ready to be added; null when the redactor failed.</summary>
+    internal Dictionary<string, JsonElement>? CaptureMetadata(string key, object? value)
+    {
+        var serialized = Serialize(value);
+        return RedactMetadata(new Dictionary<string, JsonElement>(1) { [key] = serialized });
+    }
+
+    internal string[] CaptureTags(IEnumerable<string> tags)
+    {
+        var given = tags.Where(static tag => !string.IsNullOrEmpty(tag)).Distinct(StringComparer.Ordinal).ToArray();
+        if (_redactor is null || given.Length == 0)
+            return given;
+        return Redact(RunPart.Tags, PayloadSerializer.Serialize(given)) is { } redacted
+            ? [.. redacted.EnumerateArray().Where(static tag => tag.ValueKind == JsonValueKind.String).Select(static tag => tag.GetString()!)]
+            : [];
+    }
+
+    internal string CaptureError(string error) =>
+        _redactor is null ? error : Redact(RunPart.Error, Serialize(error))?.GetString() ?? "(withheld: the redactor failed)";
+
+    // Ending must not fail the call that went well.
+    private static void EndWith(RunTree run, object? result)
+    {
+        if (run.IsRecorded && !run.IsEnded)
+            run.End(result);
+    }
+
+    private static void FailWith(RunTree run, Exception exception)
+    {
+        if (run.IsRecorded && !run.IsEnded)
+            run.Fail(exception);
+    }
+
+    private static LangSmithOptions Validated(LangSmithOptions options)
+    {
+        var errors = LangSmithOptionsValidator.FindErrors(options);
+        return errors.Count == 0 ? options : throw new ArgumentException(string.Join(' ', errors), nameof(options));
+    }
+
+    private string[] StartTags(RunContext? parent, bool isLocal, Ambient? ambient, RunOptions? options)
+    {
+        var inherited = parent is null || isLocal ? [] : parent.Tags;
+        var surrounding = ambient?.Tags ?? [];
+        var own = options?.Tags;
+        return inherited.Count == 0 && surrounding.Count == 0 && own is null or string[] { Length: 0 }
+            ? []
+            : CaptureTags(inherited.Concat(surrounding).Concat(own ?? []));
+    }
+
+    private IReadOnlyDictionary<string, JsonElement> StartMetadata(RunContext? parent, bool isLocal, Ambient? ambient, RunOptions? options)
+    {
+        var inherited = parent?.Metadata ?? RunContext.NoMetadata;
+        var surrounding = ambient?.Metadata ?? RunContext.NoMetadata;
+        // The redactor has not seen yet what another process sent, what is in scope, and what the run brings along.
+        var added = isLocal ? [] : new Dictionary<string, JsonElement>(inherited);
+        foreach (var (key, value) in surrounding)
+            added[key] = value;
+        if (options is not null)
+        {
+            foreach (var (key, value) in options.Metadata)
+                added[key] = Serialize(value);
+        }
+
+        if (added.Count == 0)
+            return inherited;
+        var redacted = RedactMetadata(added) ?? [];
+        if (!isLocal)
+            return redacted;
+        var all = new Dictionary<string, JsonElement>(inherited);
+        foreach (var (key, value) in redacted)
+            all[key] = value;
+        return all;
+    }
+
+    private JsonElement? CaptureObject(RunPart part, object? value, string name)
+    {
+        if (value is null)
+            return null;
+        var json = Serialize(value);
+        return Redact(part, json.ValueKind == JsonValueKind.Object ? json : PayloadSerializer.Wrap(name, json))
+            ?? PayloadSerializer.Wrap(name, Serialize("(withheld: the redactor failed)"));
+    }
+
+    private Dictionary<string, JsonElement>? RedactMetadata(Dictionary<string, JsonElement> metadata)
+    {
+        if (_redactor is null)
+            return metadata;
+        return Redact(RunPart.Metadata, PayloadSerializer.Wrap(metadata)) is { } redacted
+            ? redacted.EnumerateObject().ToDictionary(static property => property.Name, static property => property.Value)
+            : null;
+    }
+
+    private JsonElement Serialize(object? value)
+    {
+        var json = PayloadSerializer.Serialize(value, _state.Json, out var error);
+        if (error is not null)
+        {
+            Telemetry.Count(Fault.NotSerializable);
+            if (IsFirst(Fault.NotSerializable))
+                Log.NotSerializable(_logger, value!.GetType().ToString(), error);
+        }
+
+        return json;
+    }
+
+    // Null means withheld.
+    private JsonElement? Redact(RunPart part, JsonElement value)
+    {
+        if (_redactor is null)
+            return value;
+        JsonElement? redacted = null;
+        Guard(Fault.RedactorFailed, "IRunRedactor.Redact", this, tracer =>
+        {
+            var result = tracer._redactor!.Redact(part, value);
+            if (part != RunPart.Event && result.ValueKind != value.ValueKind)
+                throw new InvalidOperationException($"The redactor made {part} from {value.ValueKind} into {result.ValueKind}.");
+            redacted = result.Clone();
+        });
+        return redacted;
+    }
+
+    private bool ShouldRecord(Guid traceId)
+    {
+        var shouldRecord = false;
+        Guard(Fault.RecorderFailed, "IRunRecorder.ShouldRecord", this, tracer => shouldRecord = tracer._recorder!.ShouldRecord(traceId));
+        return shouldRecord;
+    }
+
+    private void NotifyStart(RunTree run) => Guard(Fault.RecorderFailed, "IRunRecorder.OnStart", (_recorder, run), static state => state._recorder?.OnStart(state.run));
+
+    // Recorders and redactors are the user's: the traced call never notices what they throw.
+    private void Guard<TState>(Fault fault, string callback, TState state, Action<TState> call)
+    {
+        try
+        {
+            call(state);
+        }
+        catch (Exception exception)
+        {
+            Telemetry.Count(fault);
+            if (IsFirst(fault))
+                Log.CallbackFailed(_logger, callback, fault.ToString(), exception);
+        }
+    }
+
+    private bool IsFirst(Fault fault)
+    {
+        var bit = 1 << (int)fault;
+        return (Interlocked.Or(ref _faultsLogged, bit) & bit) == 0;
+    }
+}

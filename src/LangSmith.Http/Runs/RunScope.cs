@@ -1,0 +1,32 @@
+namespace LangSmith.Http;
+
+/// <summary>A run that is current until the scope is disposed, which ends it. See <see cref="LangSmithTracer.StartRun"/>.</summary>
+public sealed class RunScope : IDisposable
+{
+    private readonly Ambient? _ambient;
+
+    internal RunScope(RunTree run, Ambient? ambient)
+    {
+        Run = run;
+        _ambient = ambient;
+    }
+
+    /// <summary>The scope of a run nobody records.</summary>
+    internal static RunScope NotRecorded { get; } = new(RunTree.NotRecorded, null);
+
+    /// <summary>The run.</summary>
+    public RunTree Run { get; }
+
+    /// <summary>What is current inside; null where nothing was changed.</summary>
+    internal Ambient? Ambient => _ambient;
+
+    /// <summary>
+    /// Ends the run, if it is open, and restores what was current before. It cannot see an exception that leaves the
+    /// <c>using</c> block: call <see cref="RunTree.Fail(Exception)"/>, or use <c>Run</c> and <c>RunAsync</c>, which do.
+    /// </summary>
+    public void Dispose()
+    {
+        Run.EndIfOpen();
+        _ambient?.Dispose();
+    }
+}

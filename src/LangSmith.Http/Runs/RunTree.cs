@@ -1,0 +1,384 @@
+using System.Text.Json;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// A run that is being written. Made by <see cref="LangSmithTracer"/>; thread-safe. It ends once: the first
+/// <see cref="End"/> or <see cref="Fail(Exception)"/> counts, later edits are ignored and counted
+/// (<c>langsmith.http.faults</c>, <c>kind=edit_after_end</c>).
+/// </summary>
+/// <remarks>
+/// When a run has ended and its recorder was told, inputs, outputs, error and events are dropped; identity, metadata and
+/// tags stay, because work that outlives the run may still attach to it. Where a run is not recorded (tracing is off or
+/// only passes through, or the trace was sampled out) every method does nothing and <see cref="IsRecorded"/> is false.
+/// </remarks>
+public sealed class RunTree
+{
+    private readonly LangSmithTracer? _tracer;
+    private readonly DottedOrder.Identity _identity;
+    private readonly string _dottedOrder;
+
+    // One lock for what may change while others read it.
+    private readonly object _gate = new();
+    private RunContext? _context;
+    private IReadOnlyDictionary<string, JsonElement> _metadata;
+    private bool _isMetadataOwned;
+    private string[] _tags;
+    private List<RunEvent>? _events;
+    private JsonElement? _inputs;
+    private JsonElement? _outputs;
+    private string? _error;
+    private bool _isEnded;
+
+    internal RunTree(
+        LangSmithTracer tracer,
+        string name,
+        string runType,
+        DateTime start,
+        DottedOrder.Identity identity,
+        string dottedOrder,
+        string? project,
+        string? address,
+        string[] tags,
+        IReadOnlyDictionary<string, JsonElement> metadata,
+        JsonElement? inputs)
+    {
+        _tracer = tracer;
+        Name = name;
+        RunType = runType;
+        StartTime = new DateTimeOffset(start);
+        _identity = identity;
+        _dottedOrder = dottedOrder;
+        Project = project;
+        Address = address;
+        _tags = tags;
+        _metadata = metadata;
+        _inputs = inputs;
+    }
+
+    private RunTree()
+    {
+        Name = "";
+        RunType = RunTypes.Chain;
+        _dottedOrder = "";
+        _tags = [];
+        _metadata = RunContext.NoMetadata;
+        _isEnded = true;
+    }
+
+    /// <summary>The run that is current in this flow of execution; null when there is none, or none that is recorded.</summary>
+    public static RunTree? Current => Ambient.Current?.Run;
+
+    /// <summary>The run that stands in where none is recorded.</summary>
+    internal static RunTree NotRecorded { get; } = new();
+
+    /// <summary>Whether somebody records this run.</summary>
+    public bool IsRecorded => _tracer is not null;
+
+    /// <summary>The run's id, a UUIDv7 whose time is <see cref="StartTime"/>.</summary>
+    public Guid Id => _identity.RunId;
+
+    /// <summary>The id of the trace's root run; equal to <see cref="Id"/> on a root.</summary>
+    public Guid TraceId => _identity.TraceId;
+
+    /// <summary>The id of the parent, which may be in another process; null on a root.</summary>
+    public Guid? ParentRunId => _identity.ParentRunId;
+
+    /// <summary>The path from the root to this run; ordinal order of dotted orders is the order of the tree.</summary>
+    public string DottedOrder => _dottedOrder;
+
+    /// <summary>What the run is called.</summary>
+    public string Name { get; }
+
+    /// <summary>What kind of step it is, usually one of <see cref="RunTypes"/>.</summary>
+    public string RunType { get; }
+
+    /// <summary>The project, inherited from the parent; null when the trace has an <see cref="Address"/> instead.</summary>
+    public string? Project { get; }
+
+    /// <summary>The agent address inherited from the parent; null when the trace has a <see cref="Project"/>.</summary>
+    public string? Address { get; }
+
+    /// <summary>When the run started, in UTC and whole microseconds; never before its parent.</summary>
+    public DateTimeOffset StartTime { get; }
+
+    /// <summary>When the run ended, in UTC; null while it is open.</summary>
+    public DateTimeOffset? EndTime { get; private set; }
+
+    /// <summary>Whether the run has ended.</summary>
+    public bool IsEnded
+    {
+        get
+        {
+            lock (_gate)
+                return _isEnded;
+        }
+    }
+
+    /// <summary>The inputs, an object; null when there are none, or the run has ended.</summary>
+    public JsonElement? Inputs
+    {
+        get
+        {
+            lock (_gate)
+                return _inputs;
+        }
+    }
+
+    /// <summary>The outputs, an object; null when there are none, or the run has ended.</summary>
+    public JsonElement? Outputs
+    {
+        get
+        {
+            lock (_gate)
+                return _outputs;
+        }
+    }
+
+    /// <summary>What went wrong: type, message, blank line, stack; null when nothing did, or the run has ended.</summary>
+    public string? Error
+    {
+        get
+        {
+            lock (_gate)
+                return _error;
+        }
+    }
+
+    /// <summary>What happened during the run; empty when nothing did, or the run has ended.</summary>
+    public IReadOnlyList<RunEvent> Events
+    {
+        get
+        {
+            lock (_gate)
+                return _events is null ? [] : [.. _events];
+        }
+    }
+
+    /// <summary>The tags.</summary>
+    public IReadOnlyList<string> Tags
+    {
+        get
+        {
+            lock (_gate)
+                return _tags;
+        }
+    }
+
+    /// <summary>The metadata, inherited and own.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Metadata => _tracer is null ? RunContext.NoMetadata : Context.Metadata;
+
+    /// <summary>
+    /// The run's identity as it crosses processes, with the metadata and tags it has now. Where the run is not recorded,
+    /// what outbound requests carry instead.
+    /// </summary>
+    public RunContext Context
+    {
+        get
+        {
+            if (_tracer is null)
+                return Ambient.Current?.Context ?? RunContext.Nothing;
+            // Built once, and again when metadata or tags have changed.
+            return Volatile.Read(ref _context) ?? BuildContext();
+        }
+    }
+
+    /// <summary>
+    /// The headers that carry this run, as <c>to_headers()</c> does in the other SDKs. Where the run is not recorded,
+    /// those that outbound requests carry instead, or none.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> ToHeaders() => Context.ToHeaders();
+
+    /// <summary>Adds metadata to this run and to the runs started below it from now on; replaces a key that is there.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="value">
+    /// The value, serialised now. All metadata travels to the services this process calls, unless
+    /// <see cref="LangSmithPropagationOptions.PropagatedMetadataKeys"/> names what may.
+    /// </param>
+    /// <exception cref="ArgumentNullException"><paramref name="key"/> is null.</exception>
+    public void AddMetadata(string key, object? value)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        if (!CanEdit())
+            return;
+        var added = _tracer!.CaptureMetadata(key, value);
+        if (added is null)
+            return;
+        lock (_gate)
+        {
+            if (_isEnded)
+            {
+                Telemetry.Count(Fault.EditAfterEnd);
+                return;
+            }
+
+            // Contexts and children hold the dictionary they have seen.
+            if (!_isMetadataOwned)
+                _metadata = new Dictionary<string, JsonElement>(_metadata);
+            _isMetadataOwned = true;
+            foreach (var (addedKey, addedValue) in added)
+                ((Dictionary<string, JsonElement>)_metadata)[addedKey] = addedValue;
+            _context = null;
+        }
+    }
+
+    /// <summary>Adds tags to this run; the runs below it in this process do not inherit them.</summary>
+    /// <param name="tags">
+    /// The tags. Empty ones and ones that are there are left out. On the wire tags are joined by commas: a comma inside a
+    /// tag makes two tags of it in the next service.
+    /// </param>
+    /// <exception cref="ArgumentNullException"><paramref name="tags"/> is null.</exception>
+    public void AddTags(params string[] tags)
+    {
+        ArgumentNullException.ThrowIfNull(tags);
+        if (!CanEdit())
+            return;
+        var added = _tracer!.CaptureTags(tags);
+        lock (_gate)
+        {
+            if (_isEnded)
+            {
+                Telemetry.Count(Fault.EditAfterEnd);
+                return;
+            }
+
+            _tags = [.. _tags.Union(added)];
+            _context = null;
+        }
+    }
+
+    /// <summary>Records that something happened, now.</summary>
+    /// <param name="name">What happened.</param>
+    /// <param name="payload">More about it, serialised now; null when there is none.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    public void AddEvent(string name, object? payload = null)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (!CanEdit())
+            return;
+        var added = new RunEvent(name, new DateTimeOffset(_tracer!.Clock.Now()), payload is null ? null : _tracer.CaptureEvent(payload));
+        Edit(static (run, added) => (run._events ??= []).Add(added), added);
+    }
+
+    /// <summary>Sets the inputs, replacing those the run was started with.</summary>
+    /// <param name="inputs">
+    /// The inputs, serialised now. What is not an object becomes <c>{"input": …}</c>. Null clears them.
+    /// </param>
+    public void SetInputs(object? inputs)
+    {
+        if (CanEdit())
+            Edit(static (run, captured) => run._inputs = captured, _tracer!.CaptureInputs(inputs));
+    }
+
+    /// <summary>Sets the outputs without ending the run.</summary>
+    /// <param name="outputs">
+    /// The outputs, serialised now. What is not an object becomes <c>{"output": …}</c>. Null clears them.
+    /// </param>
+    public void SetOutputs(object? outputs)
+    {
+        if (CanEdit())
+            Edit(static (run, captured) => run._outputs = captured, _tracer!.CaptureOutputs(outputs));
+    }
+
+    /// <summary>Ends the run.</summary>
+    /// <param name="outputs">
+    /// The outputs, serialised now. What is not an object becomes <c>{"output": …}</c>. Null keeps those set before.
+    /// </param>
+    public void End(object? outputs = null)
+    {
+        if (CanEdit() && !TryEnd(_tracer!.CaptureOutputs(outputs), null))
+            Telemetry.Count(Fault.EditAfterEnd);
+    }
+
+    /// <summary>Ends the run with an error.</summary>
+    /// <param name="exception">What was thrown. Its type, message and stack are recorded; it is not kept.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="exception"/> is null.</exception>
+    public void Fail(Exception exception)
+    {
+        ArgumentNullException.ThrowIfNull(exception);
+        if (CanEdit())
+            FailWith(LangSmithTracer.Describe(exception));
+    }
+
+    /// <summary>Ends the run with an error.</summary>
+    /// <param name="error">What went wrong.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="error"/> is null.</exception>
+    public void Fail(string error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        if (CanEdit())
+            FailWith(error);
+    }
+
+    /// <summary>The dotted order.</summary>
+    public override string ToString() => _dottedOrder;
+
+    /// <summary>Ends the run if it is open, as disposing its scope does.</summary>
+    internal void EndIfOpen()
+    {
+        if (_tracer is not null && !IsEnded)
+            TryEnd(null, null);
+    }
+
+    private void FailWith(string error)
+    {
+        if (!TryEnd(null, _tracer!.CaptureError(error)))
+            Telemetry.Count(Fault.EditAfterEnd);
+    }
+
+    private bool TryEnd(JsonElement? outputs, string? error)
+    {
+        var now = _tracer!.Clock.Now();
+        lock (_gate)
+        {
+            if (_isEnded)
+                return false;
+            _isEnded = true;
+            _outputs = outputs ?? _outputs;
+            _error = error;
+            EndTime = now < StartTime.UtcDateTime ? StartTime : new DateTimeOffset(now);
+        }
+
+        _tracer.NotifyEnd(this);
+        lock (_gate)
+        {
+            _inputs = null;
+            _outputs = null;
+            _error = null;
+            _events = null;
+        }
+
+        return true;
+    }
+
+    // Checked before anything is serialised; what is decided counts under the lock.
+    private bool CanEdit()
+    {
+        if (_tracer is null)
+            return false;
+        if (!IsEnded)
+            return true;
+        Telemetry.Count(Fault.EditAfterEnd);
+        return false;
+    }
+
+    private void Edit<TValue>(Action<RunTree, TValue> edit, TValue value)
+    {
+        lock (_gate)
+        {
+            if (_isEnded)
+                Telemetry.Count(Fault.EditAfterEnd);
+            else
+                edit(this, value);
+        }
+    }
+
+    private RunContext BuildContext()
+    {
+        lock (_gate)
+        {
+            _isMetadataOwned = false;
+            return _context ??= new RunContext(_identity, _dottedOrder, Project, Address, _tags, _metadata);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+namespace LangSmith.Http;
+
+/// <summary>
+/// What runs started here continue and inherit; the counterpart of Python's <c>tracing_context</c> and TypeScript's
+/// <c>withRunTree</c>. It follows the flow of execution like <see cref="System.Diagnostics.Activity.Current"/>: into
+/// <c>await</c>, <see cref="Task.Run(Action)"/> and <c>Parallel.ForEachAsync</c>, not through
+/// <see cref="ExecutionContext.SuppressFlow"/>.
+/// </summary>
+/// <remarks>
+/// Every method sets the state at once and returns a scope; dispose it, with <c>using</c>, in the method that made it.
+/// The scope restores what was current before it, and may be disposed twice.
+/// </remarks>
+public static class TracingContext
+{
+    /// <summary>
+    /// Makes a run of another process the parent of what is started inside the scope, and the run that outbound headers
+    /// name as long as no own run is current.
+    /// </summary>
+    /// <param name="parent">
+    /// The run, usually from <see cref="RunContext.TryExtract"/>; null clears the current run and parent, so that what
+    /// is started inside is a root. Only hand over what a caller you trust has sent.
+    /// </param>
+    /// <returns>The scope.</returns>
+    public static IDisposable UseParent(RunContext? parent) => Ambient.EnterParent(parent);
+
+    /// <summary>
+    /// Sets what runs started inside the scope get. A value that is not given stays as it is; tags and metadata are
+    /// added to those of the scope around.
+    /// </summary>
+    /// <param name="project">The project of traces that start here. A run that continues another keeps that one's.</param>
+    /// <param name="tags">Tags of every run started inside.</param>
+    /// <param name="metadata">
+    /// Metadata of every run started inside; over what is inherited, under what a run adds itself. Values are serialised
+    /// here, with the defaults of <see cref="LangSmithOptions.JsonSerializerOptions"/>.
+    /// </param>
+    /// <param name="enabled">
+    /// False switches tracing off inside: no runs, no headers. True records although <c>LANGSMITH_TRACING</c> is not
+    /// set; it does not override <see cref="LangSmithOptions.Enabled"/> or a scope around that is off.
+    /// </param>
+    /// <returns>The scope.</returns>
+    public static IDisposable With(
+        string? project = null,
+        IEnumerable<string>? tags = null,
+        IEnumerable<KeyValuePair<string, object?>>? metadata = null,
+        bool? enabled = null) =>
+        Ambient.EnterWith(
+            string.IsNullOrWhiteSpace(project) ? null : project,
+            tags?.Where(static tag => !string.IsNullOrEmpty(tag)).ToArray() ?? [],
+            metadata is null ? RunContext.NoMetadata : PayloadSerializer.SerializeAll(metadata),
+            enabled);
+
+    /// <summary>
+    /// Clears everything: work begun inside the scope starts with no run, parent, tags or metadata, as if no request
+    /// were around it. Runs started in it are roots.
+    /// </summary>
+    /// <remarks>
+    /// Start long-lived consumers (queue readers, timers, caches that refresh themselves) inside it: otherwise they
+    /// capture the run of whichever request happened to start them, and keep it for ever.
+    /// </remarks>
+    /// <returns>The scope.</returns>
+    public static IDisposable Suppress() => Ambient.EnterNothing();
+}

@@ -26,8 +26,16 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
 
         // The activity that is only there so that this is called is nobody's parent: no traceparent of it leaves.
         var relaysBaggage = !RuntimeActivity.IsOurs(activity, request) && InjectInner(activity, request, setter);
-        var isAllowed = !followsRedirects || IsHopAllowed(request, policy);
-        OutboundHeaders.WriteHop(request, headers, isAllowed, relaysBaggage ? activity : null);
+        try
+        {
+            var isAllowed = !followsRedirects || IsHopAllowed(request, policy);
+            OutboundHeaders.WriteHop(request, headers, isAllowed, relaysBaggage ? activity : null);
+        }
+        catch (Exception)
+        {
+            // Nothing of ours may fail a request.
+            Telemetry.Count(OutboundReason.Failed);
+        }
     }
 
     public override void ExtractTraceIdAndState(object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) =>

@@ -284,7 +284,11 @@ public sealed class RunContext
         string? metadata = null;
         IReadOnlyList<string> tags = [];
         // The last member of a key wins, as in the other SDKs.
-        if (baggage is { Length: <= BaggageLine.MaxReadLength })
+        if (baggage is { Length: > BaggageLine.MaxReadLength })
+        {
+            Telemetry.Count(Fault.UnreadableMember);
+        }
+        else
         {
             foreach (var member in BaggageLine.Members(baggage))
             {
@@ -296,7 +300,9 @@ public sealed class RunContext
                         project = member.Value.IsEmpty ? null : Uri.UnescapeDataString(member.Value.ToString());
                         break;
                     case "langsmith-address":
-                        address = AgentAddress.Normalize(Uri.UnescapeDataString(member.Value.ToString())) ?? address;
+                        address = AgentAddress.Normalize(Uri.UnescapeDataString(member.Value.ToString()));
+                        if (address is null)
+                            Telemetry.Count(Fault.UnreadableMember);
                         break;
                     case "langsmith-tags":
                         tags = Uri.UnescapeDataString(member.Value.ToString()).Split(',', StringSplitOptions.RemoveEmptyEntries);
@@ -345,7 +351,7 @@ public sealed class RunContext
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or ArgumentException)
         {
             // No JSON, or JSON whose names are no text (a lone surrogate): the metadata is ignored, the trace goes on.
-            Telemetry.CountUnreadableMetadata();
+            Telemetry.Count(Fault.UnreadableMember);
             return NoMetadata;
         }
     }

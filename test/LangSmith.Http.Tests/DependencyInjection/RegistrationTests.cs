@@ -221,6 +221,34 @@ public sealed class RegistrationTests
     }
 
     [Test]
+    public async Task Reload_BadBeforeTheFirstClientIsMade_StartUpOptionsStay()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration["Client:Targets:0"] = "https://answers.internal";
+        builder.Configuration["LangSmith:Project"] = "first";
+        builder.Services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        builder.Services.AddLangSmith(static options => options.Tracing = true);
+        Stub(builder.Services.AddHttpClient("answers").AddLangSmithPropagation());
+        builder.Services.Configure<LangSmithPropagationOptions>("answers", builder.Configuration.GetSection("Client"));
+        using var host = builder.Build();
+        await host.StartAsync();
+
+        builder.Configuration["Client:Targets:0"] = "nonsense";
+        builder.Configuration["LangSmith:Project"] = " ";
+        ((IConfigurationRoot)builder.Configuration).Reload();
+
+        using var scope = host.Services.GetRequiredService<LangSmithTracer>().StartRun("ask");
+        using var http = host.Services.GetRequiredService<IHttpClientFactory>().CreateClient("answers");
+        using (await http.GetAsync(new Uri("https://answers.internal/")))
+        using (await http.GetAsync(new Uri("https://other.internal/")))
+        {
+        }
+
+        Assert.That(_stubs.Single().Sent[0]["baggage"], Is.EqualTo(new[] { "langsmith-project=first" }));
+        Assert.That(_stubs.Single().Sent[1], Is.Empty);
+    }
+
+    [Test]
     public void AddLangSmith_SectionAndCode_CodeWinsAndFalseStays()
     {
         var configuration = new ConfigurationManager { ["LangSmith:Project"] = "configured", ["LangSmith:Enabled"] = "false", ["Mine:Project"] = "mine" };

@@ -267,6 +267,24 @@ public sealed class SocketsTests
     }
 
     [Test]
+    public async Task Send_SomebodyElseWantsTheActivity_ItsTraceparentIsSent()
+    {
+        using var none = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "System.Net.Http",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.None,
+        };
+        ActivitySource.AddActivityListener(none);
+        using var scope = _tracer.StartRun("ask");
+        var alone = await SendAsync(new LangSmithPropagationHandler(new SocketsHttpHandler()), "/ok");
+        using var subscriber = new OnRequestStart(static _ => { });
+        var together = await SendAsync(new LangSmithPropagationHandler(new SocketsHttpHandler()), "/ok");
+        Assert.That(alone.Single()["traceparent"], Is.Empty, "the activity is only there for us");
+        Assert.That(together.Single()["traceparent"], Has.Count.EqualTo(1), "the activity is the subscriber's");
+        Assert.That(together.Single()["langsmith-trace"], Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task Send_FactoryAtTraceLevel_NothingOfOursLogsAValue()
     {
         using var lines = new LogLines();

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace LangSmith.Http;
 
 /// <summary>
@@ -120,8 +118,19 @@ internal static class DottedOrder
         return true;
     }
 
-    private static bool TryParseDigits(ReadOnlySpan<char> digits, out int value) =>
-        int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+    // int.TryParse accepts NULs behind the digits; they would be forwarded. At most six digits come here.
+    private static bool TryParseDigits(ReadOnlySpan<char> digits, out int value)
+    {
+        value = 0;
+        foreach (var digit in digits)
+        {
+            if (!char.IsAsciiDigit(digit))
+                return false;
+            value = (value * 10) + (digit - '0');
+        }
+
+        return true;
+    }
 
     private static void WriteTimestamp(Span<char> span, DateTime time)
     {

@@ -33,7 +33,6 @@ internal static class DottedOrder
         if (value.Length > MaxLength)
             return ExtractResult.TooLong;
 
-        var latest = now.UtcDateTime.Add(MaxFuture);
         Guid? traceId = null;
         Guid? parentRunId = null;
         var rest = value;
@@ -43,7 +42,8 @@ internal static class DottedOrder
             var segment = dot < 0 ? rest : rest[..dot];
             if (!TryParseSegment(segment, out var time, out var precision, out var runId))
                 return ExtractResult.Malformed;
-            if (time > latest)
+            // Subtracting cannot overflow, whatever the clock says.
+            if (time - now.UtcDateTime > MaxFuture)
                 return ExtractResult.Future;
 
             traceId ??= runId;

@@ -209,7 +209,8 @@ public sealed class RunContext
     /// </param>
     /// <param name="getter">
     /// Reads what the carrier already has under a name. Give it when others write <c>baggage</c> too: their members are
-    /// kept behind ours. Null when nobody does.
+    /// kept behind ours, and what an earlier run left behind is replaced, by an empty value where this run has nothing
+    /// to put there. Null when nobody does.
     /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="setter"/> is null.</exception>
     public void Inject<TCarrier>(
@@ -221,8 +222,15 @@ public sealed class RunContext
             return;
         if (headers.Trace is not null)
             setter(carrier, TraceHeaderName, headers.Trace);
-        var foreign = getter is null ? null : BaggageLine.Foreign(JoinLines(getter(carrier, BaggageHeaderName), int.MaxValue));
+        // An earlier run's trace would outweigh the mark; a setter cannot remove.
+        else if (!IsSampled && getter?.Invoke(carrier, TraceHeaderName)?.Any(static value => !string.IsNullOrEmpty(value)) == true)
+            setter(carrier, TraceHeaderName, "");
+        var existing = getter is null ? null : JoinLines(getter(carrier, BaggageHeaderName), int.MaxValue);
+        var foreign = BaggageLine.Foreign(existing);
         var baggage = foreign is null ? headers.Baggage : BaggageLine.Join(headers.Fit(Encoding.UTF8.GetByteCount(foreign), out _), foreign);
+        // A setter cannot remove: members another run left behind would be read as this one's.
+        if (baggage is null && existing is not null && headers.Trace is not null)
+            baggage = "";
         if (baggage is not null)
             setter(carrier, BaggageHeaderName, baggage);
     }

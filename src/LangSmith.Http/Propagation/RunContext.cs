@@ -217,22 +217,23 @@ public sealed class RunContext
         TCarrier carrier, Action<TCarrier, string, string> setter, Func<TCarrier, string, IEnumerable<string?>?>? getter = null)
     {
         ArgumentNullException.ThrowIfNull(setter);
-        var headers = GetHeaders(HeaderFormat.Default);
-        if (headers.IsTooLong)
+        if (ReferenceEquals(this, Nothing))
             return;
-        if (headers.Trace is not null)
-            setter(carrier, TraceHeaderName, headers.Trace);
-        // An earlier run's trace would outweigh the mark; a setter cannot remove.
-        else if (!IsSampled && getter?.Invoke(carrier, TraceHeaderName)?.Any(static value => !string.IsNullOrEmpty(value)) == true)
-            setter(carrier, TraceHeaderName, "");
+        var headers = GetHeaders(HeaderFormat.Default);
         var existing = getter is null ? null : JoinLines(getter(carrier, BaggageHeaderName), int.MaxValue);
         var foreign = BaggageLine.Foreign(existing);
-        var baggage = foreign is null ? headers.Baggage : BaggageLine.Join(headers.Fit(Encoding.UTF8.GetByteCount(foreign), out _), foreign);
-        // A setter cannot remove: members another run left behind would be read as this one's.
-        if (baggage is null && existing is not null && headers.Trace is not null)
-            baggage = "";
-        if (baggage is not null)
-            setter(carrier, BaggageHeaderName, baggage);
+        var ours = headers.IsTooLong ? null
+            : foreign is null ? headers.Baggage
+            : headers.Fit(Encoding.UTF8.GetByteCount(foreign), out _);
+        Set(TraceHeaderName, headers.IsTooLong ? null : headers.Trace, getter?.Invoke(carrier, TraceHeaderName)?.Any(static value => !string.IsNullOrEmpty(value)) == true);
+        Set(BaggageHeaderName, BaggageLine.Join(ours, foreign), existing is not null);
+
+        // A setter cannot remove what an earlier run left; an empty value reads as none in every SDK.
+        void Set(string name, string? value, bool isThere)
+        {
+            if (value is not null || isThere)
+                setter(carrier, name, value ?? "");
+        }
     }
 
     /// <summary>The headers that carry this run; the counterpart of <c>to_headers()</c> and <c>toHeaders()</c>.</summary>

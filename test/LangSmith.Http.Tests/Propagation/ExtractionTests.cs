@@ -173,7 +173,7 @@ public class ExtractionTests
         Assert.That(counts.Values, Is.Empty);
         Assert.That(context.Metadata, Is.Empty);
         Assert.That(context.Metadata, Is.Empty);
-        Assert.That(counts.Values, Is.EqualTo(new Dictionary<string, long> { ["unreadable_metadata"] = 1 }));
+        Assert.That(counts.Values, Is.EqualTo(new Dictionary<string, long> { ["unreadable_member"] = 1 }));
     }
 
     [TestCase(60, true)]

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace LangSmith.Http;
 
 /// <summary>
-/// Start times and ids. Times are UTC in whole microseconds, as the dotted order has them, and no two runs of one
-/// tracer share one, so that siblings sort in the order they were started.
+/// Start times and ids. Times are UTC in whole microseconds, as the dotted order has them, and no two siblings share
+/// one, so that they sort in the order they were started.
 /// </summary>
 internal sealed class RunClock(TimeProvider timeProvider)
 {
@@ -22,19 +22,33 @@ internal sealed class RunClock(TimeProvider timeProvider)
     [ThreadStatic]
     private static int s_randomLeft;
 
+    // A parent of another process may be well ahead of this clock. Its children are told apart by themselves: they must
+    // not drag other runs into the future, and others must not make them start over at the parent's time.
+    private readonly long[] _lastAhead = new long[64];
+
     private long _last;
 
     internal DateTime Now() => Truncate(timeProvider.GetUtcNow().UtcDateTime);
 
-    /// <summary>A start time no earlier than <paramref name="earliest"/>, unlike any handed out before.</summary>
+    /// <summary>A start time no earlier than <paramref name="earliest"/>, unlike any handed out to a sibling before.</summary>
     internal DateTime NextStart(DateTime earliest)
     {
         while (true)
         {
-            var now = Math.Max(Now().Ticks, earliest.Ticks);
-            var last = Volatile.Read(ref _last);
-            var next = now <= last && last - now < MaxTieBreak ? last + TimeSpan.TicksPerMicrosecond : now;
-            if (Interlocked.CompareExchange(ref _last, next, last) == last)
+            var now = Now().Ticks;
+            var start = now;
+            ref var slot = ref _last;
+            if (earliest.Ticks > now)
+            {
+                ref var ahead = ref _lastAhead[earliest.Ticks / TimeSpan.TicksPerMicrosecond % _lastAhead.Length];
+                start = After(Volatile.Read(ref ahead), earliest.Ticks);
+                if (earliest.Ticks - now >= MaxTieBreak)
+                    slot = ref ahead;
+            }
+
+            var last = Volatile.Read(ref slot);
+            var next = After(last, start);
+            if (Interlocked.CompareExchange(ref slot, next, last) == last)
                 return new DateTime(next, DateTimeKind.Utc);
         }
     }
@@ -60,6 +74,9 @@ internal sealed class RunClock(TimeProvider timeProvider)
         id[8] = (byte)(0x80 | (id[8] & 0x3f));
         return new Guid(id, bigEndian: true);
     }
+
+    private static long After(long last, long time) =>
+        time <= last && last - time < MaxTieBreak ? last + TimeSpan.TicksPerMicrosecond : time;
 
     private static DateTime Truncate(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), DateTimeKind.Utc);
 }

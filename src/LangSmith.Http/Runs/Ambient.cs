@@ -87,15 +87,20 @@ internal sealed class Ambient : IDisposable
     {
         if (_isDisposed)
             return;
-        _isDisposed = true;
         if (!ReferenceEquals(Slot.Value, this))
         {
             // Another flow may still have it as its own (work that outlives a run): only this flow's chain skips it.
+            // Where it is no scope of this flow at all, its own flow is the one to end it.
             for (var node = Slot.Value; node is not null; node = node._outer)
-                _isSkipped |= ReferenceEquals(node, this);
+            {
+                if (ReferenceEquals(node, this))
+                    _isSkipped = _isDisposed = true;
+            }
+
             return;
         }
 
+        _isDisposed = true;
         var outer = _outer;
         while (outer is { _isSkipped: true })
             outer = outer._outer;

@@ -80,16 +80,17 @@ public sealed partial class LangSmithTracer
         if (!_state.IsEnabled || ambient is { Enabled: false })
         {
             Telemetry.Count(RunResult.Off);
-            return RunScope.NotRecorded;
-        }
-
-        if (_recorder is null || !(ambient?.Enabled ?? _state.IsTracing))
-        {
-            Telemetry.Count(RunResult.PassedThrough);
-            return RunScope.NotRecorded;
+            return RunScope.Off;
         }
 
         var given = options?.Parent ?? RunParent.Current;
+        if (_recorder is null || !(ambient?.Enabled ?? _state.IsTracing))
+        {
+            Telemetry.Count(RunResult.PassedThrough);
+            // Whatever the run would have continued is what is passed on.
+            return given.IsCurrent ? RunScope.NotRecorded : new RunScope(RunTree.NotRecorded, Ambient.EnterParent(given.Context));
+        }
+
         var (parent, isLocal) = given.IsCurrent ? (ambient?.Context, ambient?.Run is not null) : (given.Context, given.IsLocal);
         if (parent is { IsSampled: false })
         {
@@ -266,13 +267,11 @@ public sealed partial class LangSmithTracer
         var given = tags.Where(static tag => !string.IsNullOrEmpty(tag)).Distinct(StringComparer.Ordinal).ToArray();
         if (_redactor is null || given.Length == 0)
             return given;
-        return Redact(RunPart.Tags, PayloadSerializer.Serialize(given)) is { } redacted
-            ? [.. redacted.EnumerateArray().Where(static tag => tag.ValueKind == JsonValueKind.String).Select(static tag => tag.GetString()!)]
-            : [];
+        return Redact(RunPart.Tags, PayloadSerializer.Serialize(given), static redacted => redacted.EnumerateArray().Select(static tag => tag.GetString() ?? "").ToArray()) ?? [];
     }
 
     internal string CaptureError(string error) =>
-        _redactor is null ? error : Redact(RunPart.Error, Serialize(error))?.GetString() ?? "(withheld: the redactor failed)";
+        _redactor is null ? error : Redact(RunPart.Error, Serialize(error), static redacted => redacted.GetString()) ?? "(withheld: the redactor failed)";
 
     // Ending must not fail the call that went well.
     private static void EndWith(RunTree run, object? result)
@@ -300,7 +299,7 @@ public sealed partial class LangSmithTracer
         var own = options?.Tags;
         return inherited.Count == 0 && surrounding.Count == 0 && own is null or string[] { Length: 0 }
             ? []
-            : CaptureTags(inherited.Concat(surrounding).Concat(own ?? []));
+            : CaptureTags(inherited.Concat(surrounding).Concat(Given(own, "RunOptions.Tags")));
     }
 
     private IReadOnlyDictionary<string, JsonElement> StartMetadata(RunContext? parent, bool isLocal, Ambient? ambient, RunOptions? options)
@@ -313,9 +312,13 @@ public sealed partial class LangSmithTracer
             added[key] = value;
         if (options is not null)
         {
-            foreach (var (key, value) in options.Metadata)
-                added[key] = Serialize(value);
+            foreach (var (key, value) in Given(options.Metadata, "RunOptions.Metadata"))
+            {
+                if (key is not null)
+                    added[key] = Serialize(value);
+            }
         }
+
 
         if (added.Count == 0)
             return inherited;
@@ -326,6 +329,15 @@ public sealed partial class LangSmithTracer
         foreach (var (key, value) in redacted)
             all[key] = value;
         return all;
+    }
+
+    // Sequences are the user's: they may be read lazily, and change while they are read.
+    private List<T> Given<T>(IEnumerable<T>? values, string name)
+    {
+        var given = new List<T>();
+        if (values is not null)
+            Guard(Fault.CallbackFailed, name, (given, values), static state => state.given.AddRange(state.values));
+        return given;
     }
 
     private JsonElement? CaptureObject(RunPart part, object? value, string name)
@@ -341,9 +353,13 @@ public sealed partial class LangSmithTracer
     {
         if (_redactor is null)
             return metadata;
-        return Redact(RunPart.Metadata, PayloadSerializer.Wrap(metadata)) is { } redacted
-            ? redacted.EnumerateObject().ToDictionary(static property => property.Name, static property => property.Value)
-            : null;
+        return Redact(RunPart.Metadata, PayloadSerializer.Wrap(metadata), static redacted =>
+        {
+            var all = new Dictionary<string, JsonElement>();
+            foreach (var property in redacted.EnumerateObject())
+                all[property.Name] = property.Value;
+            return all;
+        });
     }
 
     private JsonElement Serialize(object? value)
@@ -359,18 +375,19 @@ public sealed partial class LangSmithTracer
         return json;
     }
 
-    // Null means withheld.
-    private JsonElement? Redact(RunPart part, JsonElement value)
+    private JsonElement? Redact(RunPart part, JsonElement value) =>
+        _redactor is null ? value : Redact<JsonElement?>(part, value, static redacted => redacted);
+
+    // Null means withheld. What the redactor returned may be as broken as it likes: it is read in here.
+    private TPart? Redact<TPart>(RunPart part, JsonElement value, Func<JsonElement, TPart?> read)
     {
-        if (_redactor is null)
-            return value;
-        JsonElement? redacted = null;
+        TPart? redacted = default;
         Guard(Fault.RedactorFailed, "IRunRedactor.Redact", this, tracer =>
         {
             var result = tracer._redactor!.Redact(part, value);
             if (part != RunPart.Event && result.ValueKind != value.ValueKind)
                 throw new InvalidOperationException($"The redactor made {part} from {value.ValueKind} into {result.ValueKind}.");
-            redacted = result.Clone();
+            redacted = read(result.Clone());
         });
         return redacted;
     }

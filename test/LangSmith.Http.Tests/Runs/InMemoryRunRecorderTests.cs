@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace LangSmith.Http.Tests.Runs;
 
 public class InMemoryRunRecorderTests
@@ -43,6 +45,27 @@ public class InMemoryRunRecorderTests
         first.Run.End("late");
 
         Assert.That(recorder.Runs.Select(run => run.Name), Is.EqualTo(new[] { "second", "third" }));
+    }
+
+    [Test]
+    public void Capacity_Reached_TheOldestAreNotKeptAlive()
+    {
+        var recorder = new InMemoryRunRecorder(1);
+        var tracer = Recording.Tracer(recorder);
+        var first = First();
+        tracer.StartRun("second").Dispose();
+
+        GC.Collect();
+
+        Assert.That(first.IsAlive, Is.False);
+        GC.KeepAlive(recorder);
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        WeakReference First()
+        {
+            tracer.StartRun("first").Dispose();
+            return new WeakReference(recorder.Runs[0]);
+        }
     }
 
     [Test]

@@ -40,6 +40,7 @@ public sealed class RunContext
     private readonly string? _encodedMetadata;
     private IReadOnlyDictionary<string, JsonElement>? _metadata;
     private RunHeaders? _headers;
+    private long _childrenAhead;
 
     internal RunContext(
         DottedOrder.Identity identity,
@@ -109,6 +110,13 @@ public sealed class RunContext
 
     /// <summary>No child may start before this, whatever the clocks say: its segment must not sort before ours.</summary>
     internal DateTime EarliestChildStart { get; }
+
+    /// <summary>A start for a child while the clock is behind <see cref="EarliestChildStart"/>; each call a microsecond later.</summary>
+    internal DateTime NextEarliestChildStart()
+    {
+        var count = Interlocked.Increment(ref _childrenAhead) - 1;
+        return EarliestChildStart.AddTicks(count * TimeSpan.TicksPerMicrosecond);
+    }
 
     /// <summary>
     /// Reads a run from headers or message properties, their names in any case.

@@ -28,6 +28,7 @@ internal sealed class Ambient : IDisposable
         Project = outer.Project;
         Tags = outer.Tags;
         Metadata = outer.Metadata;
+        MetadataSinceRun = outer.MetadataSinceRun;
         Enabled = outer.Enabled;
         IsSuppressed = outer.IsSuppressed;
     }
@@ -46,6 +47,9 @@ internal sealed class Ambient : IDisposable
 
     internal IReadOnlyDictionary<string, JsonElement> Metadata { get; private init; } = RunContext.NoMetadata;
 
+    /// <summary>The part of <see cref="Metadata"/> the current run does not have yet: what is nearer wins over the run's own.</summary>
+    internal IReadOnlyDictionary<string, JsonElement> MetadataSinceRun { get; private init; } = RunContext.NoMetadata;
+
     internal bool? Enabled { get; private init; }
 
     internal bool IsSuppressed { get; private init; }
@@ -53,7 +57,8 @@ internal sealed class Ambient : IDisposable
     /// <summary>What outbound headers name: the run, else the remote parent as it came.</summary>
     internal RunContext? Context => Run?.Context ?? Parent;
 
-    internal static Ambient EnterRun(RunTree run) => Enter(new Ambient(Current) { Run = run, Parent = null, IsSuppressed = false });
+    internal static Ambient EnterRun(RunTree run) =>
+        Enter(new Ambient(Current) { Run = run, Parent = null, IsSuppressed = false, MetadataSinceRun = RunContext.NoMetadata });
 
     internal static Ambient EnterParent(RunContext? parent) => Enter(new Ambient(Current) { Run = null, Parent = parent, IsSuppressed = false });
 
@@ -64,17 +69,15 @@ internal sealed class Ambient : IDisposable
         {
             Project = project ?? outer?.Project,
             Tags = outer is null ? tags : [.. outer.Tags.Union(tags)],
-            Metadata = outer is null ? metadata : metadata.Aggregate(new Dictionary<string, JsonElement>(outer.Metadata), static (all, pair) =>
-            {
-                all[pair.Key] = pair.Value;
-                return all;
-            }),
+            Metadata = Merge(outer?.Metadata, metadata),
+            MetadataSinceRun = Merge(outer?.MetadataSinceRun, metadata),
             // Off is off: a scope further in cannot switch it on again.
             Enabled = outer?.Enabled == false ? false : enabled ?? outer?.Enabled,
         });
     }
 
-    internal static Ambient EnterNothing() => Enter(new Ambient(null) { IsSuppressed = true });
+    // Off stays off, here too.
+    internal static Ambient EnterNothing() => Enter(new Ambient(null) { IsSuppressed = true, Enabled = Current?.Enabled == false ? false : null });
 
     /// <summary>Makes a scope current again that was left, as between two elements of a stream.</summary>
     internal static Ambient Reenter(Ambient scope) => Enter(new Ambient(scope));
@@ -87,20 +90,35 @@ internal sealed class Ambient : IDisposable
     {
         if (_isDisposed)
             return;
-        _isDisposed = true;
         if (!ReferenceEquals(Slot.Value, this))
         {
             // Another flow may still have it as its own (work that outlives a run): only this flow's chain skips it.
+            // Where it is no scope of this flow at all, its own flow is the one to end it.
             for (var node = Slot.Value; node is not null; node = node._outer)
-                _isSkipped |= ReferenceEquals(node, this);
+            {
+                if (ReferenceEquals(node, this))
+                    _isSkipped = _isDisposed = true;
+            }
+
             return;
         }
 
+        _isDisposed = true;
         var outer = _outer;
         while (outer is { _isSkipped: true })
             outer = outer._outer;
         Slot.Value = outer;
         _outer = null;
+    }
+
+    private static IReadOnlyDictionary<string, JsonElement> Merge(IReadOnlyDictionary<string, JsonElement>? outer, IReadOnlyDictionary<string, JsonElement> added)
+    {
+        if (outer is null || outer.Count == 0 || added.Count == 0)
+            return added.Count == 0 && outer is not null ? outer : added;
+        var all = new Dictionary<string, JsonElement>(outer);
+        foreach (var (key, value) in added)
+            all[key] = value;
+        return all;
     }
 
     private static Ambient Enter(Ambient scope)

@@ -7,8 +7,8 @@ namespace LangSmith.Http;
 /// an <see cref="IRunRecorder"/>: there is no other way out.
 /// </summary>
 /// <remarks>
-/// If it throws, the part is withheld (a placeholder for inputs, outputs and errors; metadata, tags and events are left
-/// out), counted and logged once. Names of runs and projects, and metadata that is only passed through from a caller
+/// If it throws, the part is withheld (a placeholder for inputs, outputs and errors; metadata and tags are left out, an event
+/// loses its payload), counted and logged once. Names of runs and projects, and metadata that is only passed through from a caller
 /// without a run of one's own, are not shown to it.
 /// </remarks>
 public interface IRunRedactor

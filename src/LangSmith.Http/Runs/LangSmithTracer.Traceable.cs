@@ -23,7 +23,7 @@ public sealed partial class LangSmithTracer
     /// <exception cref="ArgumentException"><paramref name="name"/> is null or blank.</exception>
     public Func<TResult> Traceable<TResult>(Func<TResult> func, string name, RunOptions? options = null)
     {
-        var call = new TraceableCall(this, func, name, options);
+        var call = new TraceableCall(this, func, name, options, isAwaited: false);
         return () => call.Invoke(func);
     }
 
@@ -53,7 +53,7 @@ public sealed partial class LangSmithTracer
     /// <typeparam name="TResult">The result's type.</typeparam>
     public Func<T1, TResult> Traceable<T1, TResult>(Func<T1, TResult> func, string name, RunOptions? options = null)
     {
-        var call = new TraceableCall(this, func, name, options);
+        var call = new TraceableCall(this, func, name, options, isAwaited: false);
         return a => call.Invoke(() => func(a), a);
     }
 
@@ -84,7 +84,7 @@ public sealed partial class LangSmithTracer
     /// <typeparam name="TResult">The result's type.</typeparam>
     public Func<T1, T2, TResult> Traceable<T1, T2, TResult>(Func<T1, T2, TResult> func, string name, RunOptions? options = null)
     {
-        var call = new TraceableCall(this, func, name, options);
+        var call = new TraceableCall(this, func, name, options, isAwaited: false);
         return (a, b) => call.Invoke(() => func(a, b), a, b);
     }
 
@@ -116,7 +116,7 @@ public sealed partial class LangSmithTracer
     /// <typeparam name="TResult">The result's type.</typeparam>
     public Func<T1, T2, T3, TResult> Traceable<T1, T2, T3, TResult>(Func<T1, T2, T3, TResult> func, string name, RunOptions? options = null)
     {
-        var call = new TraceableCall(this, func, name, options);
+        var call = new TraceableCall(this, func, name, options, isAwaited: false);
         return (a, b, c) => call.Invoke(() => func(a, b, c), a, b, c);
     }
 
@@ -149,7 +149,7 @@ public sealed partial class LangSmithTracer
     /// <typeparam name="TResult">The result's type.</typeparam>
     public Func<T1, T2, T3, T4, TResult> Traceable<T1, T2, T3, T4, TResult>(Func<T1, T2, T3, T4, TResult> func, string name, RunOptions? options = null)
     {
-        var call = new TraceableCall(this, func, name, options);
+        var call = new TraceableCall(this, func, name, options, isAwaited: false);
         return (a, b, c, d) => call.Invoke(() => func(a, b, c, d), a, b, c, d);
     }
 
@@ -205,7 +205,7 @@ public sealed partial class LangSmithTracer
         private readonly RunOptions? _options;
         private readonly ParameterInfo[] _parameters;
 
-        internal TraceableCall(LangSmithTracer tracer, Delegate func, string name, RunOptions? options)
+        internal TraceableCall(LangSmithTracer tracer, Delegate func, string name, RunOptions? options, bool isAwaited = true)
         {
             ArgumentNullException.ThrowIfNull(func);
             ArgumentException.ThrowIfNullOrWhiteSpace(name);
@@ -215,6 +215,8 @@ public sealed partial class LangSmithTracer
             var returned = func.Method.ReturnType;
             if (returned == typeof(ValueTask) || (returned.IsGenericType && returned.GetGenericTypeDefinition() == typeof(ValueTask<>)))
                 throw new ArgumentException($"'{name}' returns {returned.Name}, which can be awaited only once. Return a Task: call AsTask() on it.", nameof(func));
+            if (!isAwaited && typeof(Task).IsAssignableFrom(returned))
+                throw new ArgumentException($"'{name}' returns a task, and its run would end before the task does. Leave out the type arguments, so that the overload for tasks is taken.", nameof(func));
             _parameters = func.Method.GetParameters();
         }
 

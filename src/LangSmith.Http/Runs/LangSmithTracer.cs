@@ -85,6 +85,7 @@ public sealed partial class LangSmithTracer
         if (_recorder is null || !(ambient?.Enabled ?? _state.IsTracing))
         {
             Telemetry.Count(RunResult.PassedThrough);
+            // Whatever the run would have continued is what is passed on.
             return given.IsCurrent ? RunScope.NotRecorded : new RunScope(RunTree.NotRecorded, Ambient.EnterParent(given.Context));
         }
 
@@ -95,7 +96,7 @@ public sealed partial class LangSmithTracer
             return given.IsCurrent ? RunScope.NotRecorded : NotSampled();
         }
 
-        var start = Clock.NextStart(parent?.EarliestChildStart ?? default);
+        var start = Clock.NextStart(parent);
         var id = RunClock.NewId(start);
         // Decided once, at the root; a trace that another process records is recorded here.
         if (parent is null && !ShouldRecord(id))
@@ -114,7 +115,7 @@ public sealed partial class LangSmithTracer
             parent?.Address is not null ? null : parent?.Project ?? ambient?.Project ?? _state.Project,
             parent?.Address,
             StartTags(parent, isLocal, ambient, options),
-            StartMetadata(parent, isLocal, ambient, options),
+            StartMetadata(parent, isLocal, given.IsCurrent && isLocal ? ambient?.MetadataSinceRun : ambient?.Metadata, options),
             CaptureInputs(inputs));
         Telemetry.Count(RunResult.Recorded);
         NotifyStart(run);
@@ -261,13 +262,11 @@ public sealed partial class LangSmithTracer
         var given = tags.Where(static tag => !string.IsNullOrEmpty(tag)).Distinct(StringComparer.Ordinal).ToArray();
         if (_redactor is null || given.Length == 0)
             return given;
-        return Redact(RunPart.Tags, PayloadSerializer.Serialize(given)) is { } redacted
-            ? [.. redacted.EnumerateArray().Where(static tag => tag.ValueKind == JsonValueKind.String).Select(static tag => tag.GetString()!)]
-            : [];
+        return Redact(RunPart.Tags, PayloadSerializer.Serialize(given), static redacted => redacted.EnumerateArray().Select(static tag => tag.GetString() ?? "").ToArray()) ?? [];
     }
 
     internal string CaptureError(string error) =>
-        _redactor is null ? error : Redact(RunPart.Error, Serialize(error))?.GetString() ?? "(withheld: the redactor failed)";
+        _redactor is null ? error : Redact(RunPart.Error, Serialize(error), static redacted => redacted.GetString()) ?? "(withheld: the redactor failed)";
 
     // Ending must not fail the call that went well.
     private static void EndWith(RunTree run, object? result)
@@ -292,19 +291,19 @@ public sealed partial class LangSmithTracer
     {
         var inherited = parent is null || isLocal ? [] : parent.Tags;
         var surrounding = ambient?.Tags ?? [];
-        var own = Take(options?.Tags);
-        return inherited.Count + surrounding.Count + own.Length == 0 ? [] : CaptureTags(inherited.Concat(surrounding).Concat(own));
+        var own = Given(options?.Tags, "RunOptions.Tags");
+        return inherited.Count + surrounding.Count + own.Count == 0 ? [] : CaptureTags(inherited.Concat(surrounding).Concat(own));
     }
 
-    private IReadOnlyDictionary<string, JsonElement> StartMetadata(RunContext? parent, bool isLocal, Ambient? ambient, RunOptions? options)
+    private IReadOnlyDictionary<string, JsonElement> StartMetadata(
+        RunContext? parent, bool isLocal, IReadOnlyDictionary<string, JsonElement>? surrounding, RunOptions? options)
     {
         var inherited = parent?.Metadata ?? RunContext.NoMetadata;
-        var surrounding = ambient?.Metadata ?? RunContext.NoMetadata;
         // The redactor has not seen yet what another process sent, what is in scope, and what the run brings along.
         var added = isLocal ? [] : new Dictionary<string, JsonElement>(inherited);
-        foreach (var (key, value) in surrounding)
+        foreach (var (key, value) in surrounding ?? RunContext.NoMetadata)
             added[key] = value;
-        foreach (var (key, value) in Take(options?.Metadata))
+        foreach (var (key, value) in Given(options?.Metadata, "RunOptions.Metadata"))
         {
             if (key is null)
                 Telemetry.Count(Fault.BadArgument);
@@ -323,14 +322,13 @@ public sealed partial class LangSmithTracer
         return all;
     }
 
-    // The sequence is the user's, and may be made as it is read.
-    private T[] Take<T>(IEnumerable<T>? items)
+    // Sequences are the user's: they may be made as they are read, and change while they are.
+    private List<T> Given<T>(IEnumerable<T>? items, string name)
     {
-        if (items is null or T[] { Length: 0 })
-            return [];
-        T[] taken = [];
-        Guard(Fault.CallbackFailed, "RunOptions", this, _ => taken = [.. items]);
-        return taken;
+        var given = new List<T>();
+        if (items is not null and not T[] { Length: 0 })
+            Guard(Fault.CallbackFailed, name, (given, items), static state => state.given.AddRange(state.items));
+        return given;
     }
 
     private JsonElement? CaptureObject(RunPart part, object? value, string name)
@@ -346,9 +344,13 @@ public sealed partial class LangSmithTracer
     {
         if (_redactor is null)
             return metadata;
-        return Redact(RunPart.Metadata, PayloadSerializer.Wrap(metadata)) is { } redacted
-            ? redacted.EnumerateObject().ToDictionary(static property => property.Name, static property => property.Value)
-            : null;
+        return Redact(RunPart.Metadata, PayloadSerializer.Wrap(metadata), static redacted =>
+        {
+            var all = new Dictionary<string, JsonElement>();
+            foreach (var property in redacted.EnumerateObject())
+                all[property.Name] = property.Value;
+            return all;
+        });
     }
 
     private JsonElement Serialize(object? value)
@@ -364,18 +366,19 @@ public sealed partial class LangSmithTracer
         return json;
     }
 
-    // Null means withheld.
-    private JsonElement? Redact(RunPart part, JsonElement value)
+    private JsonElement? Redact(RunPart part, JsonElement value) =>
+        _redactor is null ? value : Redact<JsonElement?>(part, value, static redacted => redacted);
+
+    // Null means withheld. What the redactor returned may be as broken as it likes: it is read in here.
+    private TPart? Redact<TPart>(RunPart part, JsonElement value, Func<JsonElement, TPart?> read)
     {
-        if (_redactor is null)
-            return value;
-        JsonElement? redacted = null;
+        TPart? redacted = default;
         Guard(Fault.RedactorFailed, "IRunRedactor.Redact", this, tracer =>
         {
             var result = tracer._redactor!.Redact(part, value);
             if (part != RunPart.Event && result.ValueKind != value.ValueKind)
                 throw new InvalidOperationException($"The redactor made {part} from {value.ValueKind} into {result.ValueKind}.");
-            redacted = result.Clone();
+            redacted = read(result.Clone());
         });
         return redacted;
     }

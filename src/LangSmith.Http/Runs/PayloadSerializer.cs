@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -28,7 +30,7 @@ internal static partial class PayloadSerializer
                 JsonElement { ValueKind: JsonValueKind.Undefined } => JsonSerializer.SerializeToElement(null, Json.String!),
                 // The document it belongs to may be disposed before the run ends.
                 JsonElement element => element.Clone(),
-                _ when IsDeferred(value) => throw new NotSupportedException("The value is work still to be done; tracing must not do it, or wait for it."),
+                _ when IsDeferred(value.GetType()) => throw new NotSupportedException("The value is work still to be done; tracing must not do it, or wait for it."),
                 _ => JsonSerializer.SerializeToElement(value, options.GetTypeInfo(value.GetType())),
             };
         }
@@ -41,12 +43,13 @@ internal static partial class PayloadSerializer
     }
 
     // Reading a task's result blocks, reading a query runs it: what the caller returns is for the caller to consume.
-    private static bool IsDeferred(object value)
+    private static bool IsDeferred(Type type)
     {
-        if (value is Task or ValueTask or Stream or Delegate or IQueryable)
+        if (typeof(Task).IsAssignableFrom(type) || typeof(Stream).IsAssignableFrom(type) || typeof(Delegate).IsAssignableFrom(type)
+            || typeof(IQueryable).IsAssignableFrom(type) || type == typeof(ValueTask) || type == typeof(CancellationToken)
+            || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ValueTask<>)))
             return true;
-        var type = value.GetType();
-        return value is System.Collections.IEnumerable and not System.Collections.ICollection
+        return typeof(IEnumerable).IsAssignableFrom(type) && !typeof(ICollection).IsAssignableFrom(type)
             && (type.Namespace is "System.Linq" || type.Name.StartsWith('<'));
     }
 
@@ -66,14 +69,42 @@ internal static partial class PayloadSerializer
 
     internal static JsonElement Serialize(IEnumerable<string> values) => JsonSerializer.SerializeToElement(values, Json.IEnumerableString);
 
-    internal static JsonElement Serialize(List<JsonElement> values) => JsonSerializer.SerializeToElement(values, Json.ListJsonElement);
+    internal static JsonElement Serialize(List<JsonElement> values) => Write(values, static (writer, values) =>
+    {
+        writer.WriteStartArray();
+        foreach (var value in values)
+            WriteAsItIs(writer, value);
+        writer.WriteEndArray();
+    });
 
     /// <summary>An object with one property.</summary>
-    internal static JsonElement Wrap(string name, JsonElement value) =>
-        JsonSerializer.SerializeToElement(new Dictionary<string, JsonElement>(1) { [name] = value }, Json.DictionaryStringJsonElement);
+    internal static JsonElement Wrap(string name, JsonElement value) => Wrap(new Dictionary<string, JsonElement>(1) { [name] = value });
 
-    internal static JsonElement Wrap(IReadOnlyDictionary<string, JsonElement> values) =>
-        JsonSerializer.SerializeToElement(values, Json.IReadOnlyDictionaryStringJsonElement);
+    internal static JsonElement Wrap(IReadOnlyDictionary<string, JsonElement> values) => Write(values, static (writer, values) =>
+    {
+        writer.WriteStartObject();
+        foreach (var (name, value) in values)
+        {
+            writer.WritePropertyName(name);
+            WriteAsItIs(writer, value);
+        }
+
+        writer.WriteEndObject();
+    });
+
+    // Writing an element as a value unescapes it, and throws on the lone surrogates JavaScript lets through.
+    private static void WriteAsItIs(Utf8JsonWriter writer, JsonElement value) =>
+        writer.WriteRawValue(value.GetRawText(), skipInputValidation: true);
+
+    private static JsonElement Write<TState>(TState state, Action<Utf8JsonWriter, TState> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+            write(writer, state);
+        // What was deep enough to be parsed once is one deeper now.
+        var reader = new Utf8JsonReader(buffer.WrittenSpan, new JsonReaderOptions { MaxDepth = int.MaxValue });
+        return JsonElement.ParseValue(ref reader);
+    }
 
     /// <summary>A user's options, able to serialise primitives and, where the application may use reflection, any type.</summary>
     internal static JsonSerializerOptions WithResolver(JsonSerializerOptions options) => ReferenceEquals(options, DefaultOptions)
@@ -81,6 +112,8 @@ internal static partial class PayloadSerializer
         : new JsonSerializerOptions(options)
         {
             TypeInfoResolver = JsonTypeInfoResolver.Combine(options.TypeInfoResolver, Json, DefaultOptions.TypeInfoResolver),
+            // The last: a converter of the user's wins.
+            Converters = { new DeferredConverter() },
         };
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Reflection is used only where the application has it switched on; AOT applications give a resolver.")]
@@ -94,9 +127,22 @@ internal static partial class PayloadSerializer
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
             NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals | JsonNumberHandling.AllowReadingFromString,
             ReferenceHandler = ReferenceHandler.IgnoreCycles,
+            Converters = { new DeferredConverter() },
         };
         options.MakeReadOnly();
         return options;
+    }
+
+    /// <summary>Leaves alone what is found inside a value and is still to be done: its type's name stands for it.</summary>
+    private sealed class DeferredConverter : JsonConverter<object>
+    {
+        public override bool CanConvert(Type typeToConvert) => IsDeferred(typeToConvert);
+
+        public override object Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            throw new NotSupportedException();
+
+        public override void Write(Utf8JsonWriter writer, object value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value.GetType().FullName);
     }
 
     /// <summary>What is serialisable without a resolver of the user's, trimmed and AOT-compiled applications included.</summary>

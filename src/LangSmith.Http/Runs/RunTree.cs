@@ -17,6 +17,7 @@ public sealed class RunTree
     private readonly LangSmithTracer? _tracer;
     private readonly DottedOrder.Identity _identity;
     private readonly string _dottedOrder;
+    private readonly bool _isOff;
 
     // One lock for what may change while others read it.
     private readonly object _gate = new();
@@ -29,6 +30,7 @@ public sealed class RunTree
     private JsonElement? _outputs;
     private string? _error;
     private bool _isEnded;
+    private DateTimeOffset? _endTime;
 
     internal RunTree(
         LangSmithTracer tracer,
@@ -56,8 +58,9 @@ public sealed class RunTree
         _inputs = inputs;
     }
 
-    private RunTree()
+    private RunTree(bool isOff)
     {
+        _isOff = isOff;
         Name = "";
         RunType = RunTypes.Chain;
         _dottedOrder = "";
@@ -70,10 +73,10 @@ public sealed class RunTree
     public static RunTree? Current => Ambient.Current?.Run;
 
     /// <summary>The run that stands in where none is recorded.</summary>
-    internal static RunTree NotRecorded { get; } = new();
+    internal static RunTree NotRecorded { get; } = new(isOff: false);
 
-    /// <summary>The run that stands in where everything is off.</summary>
-    internal static RunTree Off { get; } = new();
+    /// <summary>The run that stands in where tracing is off: outbound requests carry nothing.</summary>
+    internal static RunTree Off { get; } = new(isOff: true);
 
     /// <summary>Whether somebody records this run.</summary>
     public bool IsRecorded => _tracer is not null;
@@ -106,7 +109,14 @@ public sealed class RunTree
     public DateTimeOffset StartTime { get; }
 
     /// <summary>When the run ended, in UTC; null while it is open.</summary>
-    public DateTimeOffset? EndTime { get; private set; }
+    public DateTimeOffset? EndTime
+    {
+        get
+        {
+            lock (_gate)
+                return _endTime;
+        }
+    }
 
     /// <summary>Whether the run has ended.</summary>
     public bool IsEnded
@@ -180,7 +190,7 @@ public sealed class RunTree
         get
         {
             if (_tracer is null)
-                return (ReferenceEquals(this, Off) ? null : Ambient.Current?.Context) ?? RunContext.Nothing;
+                return _isOff ? RunContext.Nothing : Ambient.Current?.Context ?? RunContext.Nothing;
             // Built once, and again when metadata or tags have changed.
             return Volatile.Read(ref _context) ?? BuildContext();
         }
@@ -329,7 +339,7 @@ public sealed class RunTree
             _isEnded = true;
             _outputs = outputs ?? _outputs;
             _error = error;
-            EndTime = now < StartTime.UtcDateTime ? StartTime : new DateTimeOffset(now);
+            _endTime = now < StartTime.UtcDateTime ? StartTime : new DateTimeOffset(now);
         }
 
         _tracer.NotifyEnd(this);

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using BenchmarkDotNet.Attributes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Context.Propagation;
 
@@ -43,8 +45,29 @@ public class HandlerBenchmarks
         _invoker = new HttpMessageInvoker(new StringsHandler(_trace, _baggage));
     }
 
+    [GlobalSetup(Target = nameof(NoRunFromContainer))]
+    public void SetUpNoRunFromContainer()
+    {
+        var services = new ServiceCollection();
+        services.AddLangSmith();
+        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Information).AddProvider(new InformationLogger()));
+        var handler = services.BuildServiceProvider().GetRequiredService<LangSmithPropagationHandler>();
+        handler.InnerHandler = new StubPrimary();
+        _invoker = new HttpMessageInvoker(handler);
+    }
+
     [GlobalSetup(Target = nameof(OpenTelemetryComposite))]
-    public void SetUpOpenTelemetry() => _invoker = new HttpMessageInvoker(new OpenTelemetryHandler());
+    public void SetUpOpenTelemetry() => _invoker = new HttpMessageInvoker(new OpenTelemetryHandler(
+        static (request, name, value) => request.Headers.TryAddWithoutValidation(name, value)));
+
+    // The setter of its HttpClient instrumentation.
+    [GlobalSetup(Target = nameof(OpenTelemetryInstrumentation))]
+    public void SetUpOpenTelemetryInstrumentation() => _invoker = new HttpMessageInvoker(new OpenTelemetryHandler(
+        static (request, name, value) =>
+        {
+            request.Headers.Remove(name);
+            request.Headers.Add(name, value);
+        }));
 
     [Benchmark(Baseline = true, Description = "floor: two TryAddWithoutValidation")]
     public Task<HttpResponseMessage> Floor()
@@ -61,6 +84,9 @@ public class HandlerBenchmarks
     [Benchmark(Description = "our handler, no run")]
     public Task<HttpResponseMessage> NoRun() => Send();
 
+    [Benchmark(Description = "our handler from a container, no run")]
+    public Task<HttpResponseMessage> NoRunFromContainer() => Send();
+
     [Benchmark(Description = "our handler, current run")]
     public Task<HttpResponseMessage> CurrentRun() => Send();
 
@@ -70,8 +96,11 @@ public class HandlerBenchmarks
     [Benchmark(Description = "hand-written, two strings")]
     public Task<HttpResponseMessage> HandWrittenPrecomputed() => Send();
 
-    [Benchmark(Description = "OpenTelemetry composite propagator")]
+    [Benchmark(Description = "OpenTelemetry composite propagator, TryAddWithoutValidation")]
     public Task<HttpResponseMessage> OpenTelemetryComposite() => Send();
+
+    [Benchmark(Description = "OpenTelemetry composite propagator, Remove + Add")]
+    public Task<HttpResponseMessage> OpenTelemetryInstrumentation() => Send();
 
     private Task<HttpResponseMessage> Send() =>
         _invoker.SendAsync(new HttpRequestMessage(HttpMethod.Get, Samples.Uri), CancellationToken.None);
@@ -103,7 +132,7 @@ public class HandlerBenchmarks
         }
     }
 
-    private sealed class OpenTelemetryHandler() : DelegatingHandler(new StubPrimary())
+    private sealed class OpenTelemetryHandler(Action<HttpRequestMessage, string, string> setter) : DelegatingHandler(new StubPrimary())
     {
         private static readonly CompositeTextMapPropagator Propagator = new([new TraceContextPropagator(), new BaggagePropagator()]);
 
@@ -118,8 +147,26 @@ public class HandlerBenchmarks
 
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            Propagator.Inject(_context, request, static (carrier, name, value) => carrier.Headers.TryAddWithoutValidation(name, value));
+            Propagator.Inject(_context, request, setter);
             return base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    private sealed class InformationLogger : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+        }
+
+        public void Dispose()
+        {
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 
 namespace LangSmith.Http.Benchmarks;
@@ -31,14 +32,14 @@ internal sealed class StubAboveSockets : DelegatingHandler
     private readonly HttpResponseMessage _response = new(HttpStatusCode.OK);
     private readonly Task<HttpResponseMessage> _completed;
 
-    internal StubAboveSockets(System.Diagnostics.DistributedContextPropagator? propagator = null)
+    internal StubAboveSockets(DistributedContextPropagator? propagator = null)
         : base(new SocketsHttpHandler())
     {
         Propagator = propagator;
         _completed = Task.FromResult(_response);
     }
 
-    internal System.Diagnostics.DistributedContextPropagator? Propagator { get; set; }
+    internal DistributedContextPropagator? Propagator { get; set; }
 
     internal static void SetHeader(object? carrier, string name, string value)
     {
@@ -49,7 +50,7 @@ internal sealed class StubAboveSockets : DelegatingHandler
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        Propagator?.Inject(System.Diagnostics.Activity.Current, request, SetHeader);
+        Propagator?.Inject(Activity.Current, request, SetHeader);
         return _completed;
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Http.Headers;
 using System.Text;
 
 namespace LangSmith.Http;
@@ -85,15 +86,23 @@ internal static class OutboundHeaders
     private static string? Line(HttpRequestMessage request, out int lines)
     {
         lines = 0;
-        if (!request.Headers.NonValidated.TryGetValues(RunContext.BaggageHeaderName, out var values))
+        if (!TryGetValues(request, RunContext.BaggageHeaderName, out var values))
             return null;
         lines = values.Count;
         return lines == 1 ? values.ToString() : string.Join(',', values);
     }
 
+    private static bool TryGetValues(HttpRequestMessage request, string name, out HeaderStringValues values)
+    {
+        values = default;
+        var headers = request.Headers.NonValidated;
+        // Looking a name up costs as much as adding it, and many messages have no header yet.
+        return headers.Count > 0 && headers.TryGetValues(name, out values);
+    }
+
     private static void SetTrace(HttpRequestMessage request, string? trace)
     {
-        if (request.Headers.NonValidated.TryGetValues(RunContext.TraceHeaderName, out var values))
+        if (TryGetValues(request, RunContext.TraceHeaderName, out var values))
         {
             if (values.Count == 1 && string.Equals(values.ToString(), trace, StringComparison.Ordinal))
                 return;

@@ -1,6 +1,8 @@
+using Microsoft.Extensions.Logging;
+
 namespace LangSmith.Http;
 
-internal sealed class LangSmithOptionsValidator : StartupValidator<LangSmithOptions>
+internal sealed class LangSmithOptionsValidator(ILoggerFactory loggers) : StartupValidator<LangSmithOptions>(loggers)
 {
     internal static List<string> FindErrors(LangSmithOptions options)
     {

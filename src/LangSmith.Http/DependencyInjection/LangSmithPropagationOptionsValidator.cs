@@ -1,6 +1,8 @@
+using Microsoft.Extensions.Logging;
+
 namespace LangSmith.Http;
 
-internal sealed class LangSmithPropagationOptionsValidator : StartupValidator<LangSmithPropagationOptions>
+internal sealed class LangSmithPropagationOptionsValidator(ILoggerFactory loggers) : StartupValidator<LangSmithPropagationOptions>(loggers)
 {
     protected override List<string> Errors(LangSmithPropagationOptions options)
     {

@@ -26,8 +26,12 @@ public static class LangSmithServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         services.AddOptions<LangSmithOptions>().ValidateOnStart();
         services.AddOptions<LangSmithPropagationOptions>().ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithOptions>, LangSmithOptionsValidator>());
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithPropagationOptions>, LangSmithPropagationOptionsValidator>());
+        services.TryAddSingleton<LangSmithOptionsValidator>();
+        services.TryAddSingleton<LangSmithPropagationOptionsValidator>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithOptions>, LangSmithOptionsValidator>(
+            static provider => provider.GetRequiredService<LangSmithOptionsValidator>()));
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithPropagationOptions>, LangSmithPropagationOptionsValidator>(
+            static provider => provider.GetRequiredService<LangSmithPropagationOptionsValidator>()));
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHttpMessageHandlerBuilderFilter, PropagationBuilderFilter>());
         services.TryAddSingleton<OutboundPolicies>();
         services.TryAddSingleton<LiveTracingState>();

@@ -1,31 +1,48 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace LangSmith.Http;
 
 /// <summary>
-/// Fails on options that are invalid at start-up, not on ones that become so while the application runs: there an
-/// exception would reach whoever reloads the configuration, and every later reader. Those who use the options look at
-/// them again and keep the last good ones.
+/// Fails on options that are invalid when they are first read, not on ones that become so while the application runs:
+/// there an exception would reach whoever reloads the configuration, and every later reader. Those are counted and logged
+/// once, and the last good ones stay in force.
 /// </summary>
-internal abstract class StartupValidator<TOptions> : IValidateOptions<TOptions>
+internal abstract class StartupValidator<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TOptions>(ILoggerFactory loggers) : IValidateOptions<TOptions>
     where TOptions : class
 {
-    private readonly ConcurrentDictionary<string, bool> _started = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, TOptions> _lastGood = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _logged = new(StringComparer.Ordinal);
 
     public ValidateOptionsResult Validate(string? name, TOptions options)
     {
-        var errors = Errors(options);
+        name ??= Options.DefaultName;
+        var errors = Errors(options).Select(error => $"{Describe(name)}: {error}").ToList();
         if (errors.Count == 0)
         {
-            _started.TryAdd(name ?? "", true);
+            _lastGood[name] = options;
             return ValidateOptionsResult.Success;
         }
 
-        return _started.ContainsKey(name ?? "")
-            ? ValidateOptionsResult.Success
-            : ValidateOptionsResult.Fail(errors.Select(error => $"{typeof(TOptions).Name}{(string.IsNullOrEmpty(name) ? "" : $" of HttpClient '{name}'")}: {error}"));
+        if (!_lastGood.ContainsKey(name))
+            return ValidateOptionsResult.Fail(errors);
+        Telemetry.Count(Fault.BadReload);
+        if (_logged.TryAdd(name, true))
+            Log.BadReload(loggers.CreateLogger(Log.Category), string.Join(' ', errors));
+        return ValidateOptionsResult.Success;
+    }
+
+    /// <summary>The options in force.</summary>
+    /// <exception cref="OptionsValidationException">There never were valid ones.</exception>
+    internal TOptions LastGood(IOptionsMonitor<TOptions> options, string name)
+    {
+        var current = options.Get(name);
+        return _lastGood.TryGetValue(name, out var good) ? good : current;
     }
 
     protected abstract List<string> Errors(TOptions options);
+
+    private static string Describe(string name) => name.Length == 0 ? typeof(TOptions).Name : $"{typeof(TOptions).Name} of HttpClient '{name}'";
 }

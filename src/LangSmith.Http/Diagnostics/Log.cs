@@ -19,8 +19,8 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Warning, "LangSmithPropagationHandler is on every HttpClient (ConfigureHttpClientDefaults) without Targets: run metadata goes to every host any client calls. Name the hosts in LangSmithPropagationOptions.Targets, or take a client out with RemoveLangSmithPropagation().", EventName = "DefaultsWithoutTargets")]
     internal static partial void DefaultsWithoutTargets(ILogger logger);
 
-    [LoggerMessage(5, LogLevel.Warning, "New {Options} were ignored and the old ones stay: {Errors}", EventName = "BadReload")]
-    internal static partial void BadReload(ILogger logger, string options, string errors);
+    [LoggerMessage(5, LogLevel.Warning, "New options were ignored and the old ones stay. {Errors}", EventName = "BadReload")]
+    internal static partial void BadReload(ILogger logger, string errors);
 
     [LoggerMessage(6, LogLevel.Warning, "LangSmith tracing is switched on, but nobody records runs: headers of callers are passed through and own runs are not created. Register an IRunRecorder, for example services.AddSingleton<IRunRecorder, InMemoryRunRecorder>() or the package LangSmith.Http.Export.", EventName = "NoRecorder")]
     internal static partial void NoRecorder(ILogger logger);

@@ -61,8 +61,6 @@ internal static class Telemetry
             Extractions.Add(1, new KeyValuePair<string, object?>("result", Name(result)));
     }
 
-    internal static void CountUnreadableMetadata() => Count(Fault.UnreadableMetadata);
-
     internal static void Count(RunResult result)
     {
         if (Runs.Enabled)
@@ -120,8 +118,8 @@ internal static class Telemetry
         Fault.RecorderFailed => "recorder_failed",
         Fault.RedactorFailed => "redactor_failed",
         Fault.CallbackFailed => "callback_failed",
-        Fault.UnreadableMetadata => "unreadable_metadata",
-        Fault.UnusableParent => "unusable_parent",
+        Fault.UnreadableMember => "unreadable_member",
+        Fault.BadArgument => "bad_argument",
         Fault.BadReload => "bad_reload",
         _ => throw new UnreachableException(),
     };
@@ -178,7 +176,7 @@ internal enum Fault
     RecorderFailed,
     RedactorFailed,
     CallbackFailed,
-    UnreadableMetadata,
-    UnusableParent,
+    UnreadableMember,
+    BadArgument,
     BadReload,
 }

@@ -26,9 +26,17 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
 
         // The activity that is only there so that this is called is nobody's parent: no traceparent of it leaves.
         var relaysBaggage = !RuntimeActivity.IsOurs(activity, request) && InjectInner(activity, request, setter);
-        var start = OutboundMessage.GetStart(request, out var merge);
-        var isAllowed = !followsRedirects || IsHopAllowed(request, start);
-        OutboundHeaders.WriteHop(request, headers, merge, isAllowed, relaysBaggage ? activity : null);
+        try
+        {
+            var start = OutboundMessage.GetStart(request, out var merge);
+            var isAllowed = !followsRedirects || IsHopAllowed(request, start);
+            OutboundHeaders.WriteHop(request, headers, merge, isAllowed, relaysBaggage ? activity : null);
+        }
+        catch (Exception)
+        {
+            // Nothing of ours may fail a request.
+            Telemetry.Count(OutboundReason.Failed);
+        }
     }
 
     public override void ExtractTraceIdAndState(object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) =>

@@ -104,9 +104,21 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         catch (Exception exception)
         {
             // Nothing of ours may fail a request.
+            Report(exception);
+        }
+    }
+
+    private void Report(Exception exception)
+    {
+        try
+        {
             Telemetry.Count(OutboundReason.Failed);
             if (_policy.IsFirst(OutboundPolicies.Once.Failed))
                 Log.OutboundFailed(_logger, exception);
+        }
+        catch (Exception)
+        {
+            // A logger or a meter's listener that throws was the fault in the first place: nobody is left to be told.
         }
     }
 

@@ -49,7 +49,7 @@ internal static class OutboundHeaders
         SetTrace(request, isAllowed ? headers.Trace : null);
         SetBaggage(request, line, lines, written);
         if (merge is not null || !ReferenceEquals(written, headers.Baggage))
-            OutboundMessage.SetMerge(request, new OutboundMessage.Merge(merge?.Caller, written));
+            OutboundMessage.SetMerge(request, new OutboundMessage.Merge(merge?.Caller, isAllowed ? written : null));
     }
 
     /// <summary>Whether a message names this run, because an earlier attempt put it there.</summary>

@@ -140,7 +140,9 @@ internal static class OutboundMessage
     }
 
     /// <param name="Caller">The caller's foreign members; null when there were none.</param>
-    /// <param name="Written">The line we wrote; null when we wrote none.</param>
+    /// <param name="Written">
+    /// The line we wrote; null when nothing of ours is in it, because then somebody else may write the very same.
+    /// </param>
     internal sealed record Merge(string? Caller, string? Written);
 
     // Immutable: copies of a message share it.

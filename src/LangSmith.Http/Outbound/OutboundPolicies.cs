@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace LangSmith.Http;
@@ -12,25 +11,17 @@ internal sealed class OutboundPolicies : IDisposable
 {
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private readonly IOptionsMonitor<LangSmithPropagationOptions> _options;
+    private readonly LangSmithPropagationOptionsValidator _validator;
     private readonly IDisposable? _changes;
 
-    public OutboundPolicies(IOptionsMonitor<LangSmithPropagationOptions> options, ILoggerFactory loggers)
+    public OutboundPolicies(IOptionsMonitor<LangSmithPropagationOptions> options, LangSmithPropagationOptionsValidator validator)
     {
         _options = options;
-        var logger = loggers.CreateLogger(Log.Category);
-        _changes = options.OnChange((changed, name) =>
+        _validator = validator;
+        _changes = options.OnChange((_, name) =>
         {
-            if (!_entries.TryGetValue(name ?? "", out var entry))
-                return;
-            if (OutboundPolicy.TryCreate(changed, out var errors) is { } policy)
-            {
-                entry.Policy = policy;
-                return;
-            }
-
-            Telemetry.Count(Fault.BadReload);
-            if (entry.IsFirst(Once.BadReload))
-                Log.BadReload(logger, $"{nameof(LangSmithPropagationOptions)} of HttpClient '{name}'", string.Join(' ', errors));
+            if (_entries.TryGetValue(name ?? "", out var entry))
+                entry.Policy = Compile(entry.ClientName);
         });
     }
 
@@ -40,21 +31,21 @@ internal sealed class OutboundPolicies : IDisposable
     {
         Failed = 1,
         RedirectsUnseen = 2,
-        BadReload = 4,
     }
 
-    /// <summary>The options of a client as they were registered.</summary>
-    internal LangSmithPropagationOptions Options(string clientName) => _options.Get(clientName);
+    /// <summary>The options of a client that are in force.</summary>
+    /// <exception cref="OptionsValidationException">They are invalid, and were from the start.</exception>
+    internal LangSmithPropagationOptions Options(string clientName) => _validator.LastGood(_options, clientName);
 
     /// <summary>The policy of a client.</summary>
-    /// <exception cref="OptionsValidationException">Its options are invalid.</exception>
-    internal Entry Get(string clientName) => _entries.GetOrAdd(
-        clientName,
-        static (name, policies) => new Entry(name, OutboundPolicy.TryCreate(policies._options.Get(name), out var errors)
-            ?? throw new OptionsValidationException(name, typeof(LangSmithPropagationOptions), errors)),
-        this);
+    /// <exception cref="OptionsValidationException">Its options are invalid, and were from the start.</exception>
+    internal Entry Get(string clientName) => _entries.GetOrAdd(clientName, static (name, policies) => new Entry(name, policies.Compile(name)), this);
 
     public void Dispose() => _changes?.Dispose();
+
+    private OutboundPolicy Compile(string clientName) =>
+        OutboundPolicy.TryCreate(Options(clientName), out var errors)
+        ?? throw new OptionsValidationException(clientName, typeof(LangSmithPropagationOptions), errors);
 
     /// <summary>One client's policy, replaced when its options change.</summary>
     internal sealed class Entry(string clientName, OutboundPolicy policy)

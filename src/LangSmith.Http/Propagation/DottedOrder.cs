@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace LangSmith.Http;
 
 /// <summary>
@@ -35,7 +33,6 @@ internal static class DottedOrder
         if (value.Length > MaxLength)
             return ExtractResult.TooLong;
 
-        var latest = now.UtcDateTime.Add(MaxFuture);
         Guid? traceId = null;
         Guid? parentRunId = null;
         var rest = value;
@@ -45,7 +42,8 @@ internal static class DottedOrder
             var segment = dot < 0 ? rest : rest[..dot];
             if (!TryParseSegment(segment, out var time, out var precision, out var runId))
                 return ExtractResult.Malformed;
-            if (time > latest)
+            // Subtracting cannot overflow, whatever the clock says.
+            if (time - now.UtcDateTime > MaxFuture)
                 return ExtractResult.Future;
 
             traceId ??= runId;
@@ -120,8 +118,19 @@ internal static class DottedOrder
         return true;
     }
 
-    private static bool TryParseDigits(ReadOnlySpan<char> digits, out int value) =>
-        int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+    // int.TryParse accepts NULs behind the digits; they would be forwarded. At most six digits come here.
+    private static bool TryParseDigits(ReadOnlySpan<char> digits, out int value)
+    {
+        value = 0;
+        foreach (var digit in digits)
+        {
+            if (!char.IsAsciiDigit(digit))
+                return false;
+            value = (value * 10) + (digit - '0');
+        }
+
+        return true;
+    }
 
     private static void WriteTimestamp(Span<char> span, DateTime time)
     {

@@ -209,7 +209,8 @@ public sealed class RunContext
     /// </param>
     /// <param name="getter">
     /// Reads what the carrier already has under a name. Give it when others write <c>baggage</c> too: their members are
-    /// kept behind ours. Null when nobody does.
+    /// kept behind ours, and what an earlier run left behind is replaced, by an empty value where this run has nothing
+    /// to put there. Null when nobody does.
     /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="setter"/> is null.</exception>
     public void Inject<TCarrier>(
@@ -221,8 +222,15 @@ public sealed class RunContext
             return;
         if (headers.Trace is not null)
             setter(carrier, TraceHeaderName, headers.Trace);
-        var foreign = getter is null ? null : BaggageLine.Foreign(JoinLines(getter(carrier, BaggageHeaderName), int.MaxValue));
+        // An earlier run's trace would outweigh the mark; a setter cannot remove.
+        else if (!IsSampled && getter?.Invoke(carrier, TraceHeaderName)?.Any(static value => !string.IsNullOrEmpty(value)) == true)
+            setter(carrier, TraceHeaderName, "");
+        var existing = getter is null ? null : JoinLines(getter(carrier, BaggageHeaderName), int.MaxValue);
+        var foreign = BaggageLine.Foreign(existing);
         var baggage = foreign is null ? headers.Baggage : BaggageLine.Join(headers.Fit(Encoding.UTF8.GetByteCount(foreign), out _), foreign);
+        // A setter cannot remove: members another run left behind would be read as this one's.
+        if (baggage is null && existing is not null && headers.Trace is not null)
+            baggage = "";
         if (baggage is not null)
             setter(carrier, BaggageHeaderName, baggage);
     }
@@ -284,7 +292,11 @@ public sealed class RunContext
         string? metadata = null;
         IReadOnlyList<string> tags = [];
         // The last member of a key wins, as in the other SDKs.
-        if (baggage is { Length: <= BaggageLine.MaxReadLength })
+        if (baggage is { Length: > BaggageLine.MaxReadLength })
+        {
+            Telemetry.Count(Fault.UnreadableMember);
+        }
+        else
         {
             foreach (var member in BaggageLine.Members(baggage))
             {
@@ -296,7 +308,9 @@ public sealed class RunContext
                         project = member.Value.IsEmpty ? null : Uri.UnescapeDataString(member.Value.ToString());
                         break;
                     case "langsmith-address":
-                        address = AgentAddress.Normalize(Uri.UnescapeDataString(member.Value.ToString())) ?? address;
+                        address = AgentAddress.Normalize(Uri.UnescapeDataString(member.Value.ToString()));
+                        if (address is null)
+                            Telemetry.Count(Fault.UnreadableMember);
                         break;
                     case "langsmith-tags":
                         tags = Uri.UnescapeDataString(member.Value.ToString()).Split(',', StringSplitOptions.RemoveEmptyEntries);
@@ -345,7 +359,7 @@ public sealed class RunContext
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or ArgumentException)
         {
             // No JSON, or JSON whose names are no text (a lone surrogate): the metadata is ignored, the trace goes on.
-            Telemetry.CountUnreadableMetadata();
+            Telemetry.Count(Fault.UnreadableMember);
             return NoMetadata;
         }
     }

@@ -64,32 +64,30 @@ public sealed partial class LangSmithTracer
     /// Starts a run that is current until the returned scope is disposed; for code that <see cref="RunAsync{TResult}"/>
     /// does not fit.
     /// </summary>
-    /// <param name="name">What the run is called.</param>
+    /// <param name="name">What the run is called; without a name <c>Unnamed</c>, as in Python.</param>
     /// <param name="inputs">The inputs, serialised now. What is not an object becomes <c>{"input": …}</c>.</param>
     /// <param name="options">More about the run; null means the defaults.</param>
     /// <returns>The scope; dispose it in the method that called this.</returns>
-    /// <exception cref="ArgumentException"><paramref name="name"/> is null or blank.</exception>
     /// <remarks>
     /// Disposing ends the run, but a <c>using</c> statement cannot see an exception: without a call of
     /// <see cref="RunTree.Fail(Exception)"/> a run that threw looks like one that went well.
     /// </remarks>
     public RunScope StartRun(string name, object? inputs = null, RunOptions? options = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
         var ambient = Ambient.Current;
         if (!_state.IsEnabled || ambient is { Enabled: false })
         {
             Telemetry.Count(RunResult.Off);
-            return RunScope.NotRecorded;
-        }
-
-        if (_recorder is null || !(ambient?.Enabled ?? _state.IsTracing))
-        {
-            Telemetry.Count(RunResult.PassedThrough);
-            return RunScope.NotRecorded;
+            return RunScope.Off;
         }
 
         var given = options?.Parent ?? RunParent.Current;
+        if (_recorder is null || !(ambient?.Enabled ?? _state.IsTracing))
+        {
+            Telemetry.Count(RunResult.PassedThrough);
+            return given.IsCurrent ? RunScope.NotRecorded : new RunScope(RunTree.NotRecorded, Ambient.EnterParent(given.Context));
+        }
+
         var (parent, isLocal) = given.IsCurrent ? (ambient?.Context, ambient?.Run is not null) : (given.Context, given.IsLocal);
         if (parent is { IsSampled: false })
         {
@@ -108,7 +106,7 @@ public sealed partial class LangSmithTracer
 
         var run = new RunTree(
             this,
-            name,
+            string.IsNullOrWhiteSpace(name) ? "Unnamed" : name,
             options?.RunType ?? RunTypes.Chain,
             start,
             new DottedOrder.Identity(parent?.TraceId ?? id, id, parent?.RunId, start),
@@ -129,16 +127,14 @@ public sealed partial class LangSmithTracer
     /// Runs a function as a run: its result becomes the outputs, an exception is recorded and rethrown untouched.
     /// </summary>
     /// <typeparam name="TResult">The result's type.</typeparam>
-    /// <param name="name">What the run is called.</param>
+    /// <param name="name">What the run is called; without a name <c>Unnamed</c>, as in Python.</param>
     /// <param name="func">The function; it is given the run.</param>
     /// <param name="inputs">The inputs, serialised now. What is not an object becomes <c>{"input": …}</c>.</param>
     /// <param name="options">More about the run; null means the defaults.</param>
     /// <returns>What the function returns.</returns>
-    /// <exception cref="ArgumentException"><paramref name="name"/> is null or blank.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="func"/> is null.</exception>
     public Task<TResult> RunAsync<TResult>(string name, Func<RunTree, Task<TResult>> func, object? inputs = null, RunOptions? options = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(func);
         return Core();
 
@@ -162,7 +158,6 @@ public sealed partial class LangSmithTracer
     /// <inheritdoc cref="RunAsync{TResult}"/>
     public Task RunAsync(string name, Func<RunTree, Task> func, object? inputs = null, RunOptions? options = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(func);
         return Core();
 
@@ -297,10 +292,8 @@ public sealed partial class LangSmithTracer
     {
         var inherited = parent is null || isLocal ? [] : parent.Tags;
         var surrounding = ambient?.Tags ?? [];
-        var own = options?.Tags;
-        return inherited.Count == 0 && surrounding.Count == 0 && own is null or string[] { Length: 0 }
-            ? []
-            : CaptureTags(inherited.Concat(surrounding).Concat(own ?? []));
+        var own = Take(options?.Tags);
+        return inherited.Count + surrounding.Count + own.Length == 0 ? [] : CaptureTags(inherited.Concat(surrounding).Concat(own));
     }
 
     private IReadOnlyDictionary<string, JsonElement> StartMetadata(RunContext? parent, bool isLocal, Ambient? ambient, RunOptions? options)
@@ -311,9 +304,11 @@ public sealed partial class LangSmithTracer
         var added = isLocal ? [] : new Dictionary<string, JsonElement>(inherited);
         foreach (var (key, value) in surrounding)
             added[key] = value;
-        if (options is not null)
+        foreach (var (key, value) in Take(options?.Metadata))
         {
-            foreach (var (key, value) in options.Metadata)
+            if (key is null)
+                Telemetry.Count(Fault.BadArgument);
+            else
                 added[key] = Serialize(value);
         }
 
@@ -326,6 +321,16 @@ public sealed partial class LangSmithTracer
         foreach (var (key, value) in redacted)
             all[key] = value;
         return all;
+    }
+
+    // The sequence is the user's, and may be made as it is read.
+    private T[] Take<T>(IEnumerable<T>? items)
+    {
+        if (items is null or T[] { Length: 0 })
+            return [];
+        T[] taken = [];
+        Guard(Fault.CallbackFailed, "RunOptions", this, _ => taken = [.. items]);
+        return taken;
     }
 
     private JsonElement? CaptureObject(RunPart part, object? value, string name)

@@ -23,20 +23,16 @@ internal sealed class RunClock(TimeProvider timeProvider)
     private static int s_randomLeft;
 
     private long _last;
+    private long _lastClamped;
 
     internal DateTime Now() => Truncate(timeProvider.GetUtcNow().UtcDateTime);
 
     /// <summary>A start time no earlier than <paramref name="earliest"/>, unlike any handed out before.</summary>
     internal DateTime NextStart(DateTime earliest)
     {
-        while (true)
-        {
-            var now = Math.Max(Now().Ticks, earliest.Ticks);
-            var last = Volatile.Read(ref _last);
-            var next = now <= last && last - now < MaxTieBreak ? last + TimeSpan.TicksPerMicrosecond : now;
-            if (Interlocked.CompareExchange(ref _last, next, last) == last)
-                return new DateTime(next, DateTimeKind.Utc);
-        }
+        var start = BreakTie(ref _last, Now().Ticks);
+        // A parent whose clock is ahead moves its children, and no other run.
+        return new DateTime(start >= earliest.Ticks ? start : BreakTie(ref _lastClamped, earliest.Ticks), DateTimeKind.Utc);
     }
 
     /// <summary>
@@ -59,6 +55,17 @@ internal sealed class RunClock(TimeProvider timeProvider)
         id[6] = (byte)(0x70 | (id[6] & 0x0f));
         id[8] = (byte)(0x80 | (id[8] & 0x3f));
         return new Guid(id, bigEndian: true);
+    }
+
+    private static long BreakTie(ref long lastTicks, long ticks)
+    {
+        while (true)
+        {
+            var last = Volatile.Read(ref lastTicks);
+            var next = ticks <= last && last - ticks < MaxTieBreak ? last + TimeSpan.TicksPerMicrosecond : ticks;
+            if (Interlocked.CompareExchange(ref lastTicks, next, last) == last)
+                return next;
+        }
     }
 
     private static DateTime Truncate(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), DateTimeKind.Utc);

@@ -14,6 +14,9 @@ public sealed class RunScope : IDisposable
     /// <summary>The scope of a run nobody records.</summary>
     internal static RunScope NotRecorded { get; } = new(RunTree.NotRecorded, null);
 
+    /// <summary>The scope of a run where everything is off.</summary>
+    internal static RunScope Off { get; } = new(RunTree.Off, null);
+
     /// <summary>The run.</summary>
     public RunTree Run { get; }
 

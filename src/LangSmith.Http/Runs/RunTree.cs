@@ -72,6 +72,9 @@ public sealed class RunTree
     /// <summary>The run that stands in where none is recorded.</summary>
     internal static RunTree NotRecorded { get; } = new();
 
+    /// <summary>The run that stands in where everything is off.</summary>
+    internal static RunTree Off { get; } = new();
+
     /// <summary>Whether somebody records this run.</summary>
     public bool IsRecorded => _tracer is not null;
 
@@ -177,7 +180,7 @@ public sealed class RunTree
         get
         {
             if (_tracer is null)
-                return Ambient.Current?.Context ?? RunContext.Nothing;
+                return (ReferenceEquals(this, Off) ? null : Ambient.Current?.Context) ?? RunContext.Nothing;
             // Built once, and again when metadata or tags have changed.
             return Volatile.Read(ref _context) ?? BuildContext();
         }
@@ -190,16 +193,14 @@ public sealed class RunTree
     public IReadOnlyDictionary<string, string> ToHeaders() => Context.ToHeaders();
 
     /// <summary>Adds metadata to this run and to the runs started below it from now on; replaces a key that is there.</summary>
-    /// <param name="key">The key.</param>
+    /// <param name="key">The key; without one the value is ignored and counted.</param>
     /// <param name="value">
     /// The value, serialised now. All metadata travels to the services this process calls, unless
     /// <see cref="LangSmithPropagationOptions.PropagatedMetadataKeys"/> names what may.
     /// </param>
-    /// <exception cref="ArgumentNullException"><paramref name="key"/> is null.</exception>
     public void AddMetadata(string key, object? value)
     {
-        ArgumentNullException.ThrowIfNull(key);
-        if (!CanEdit())
+        if (!CanEdit() || !IsUsable(key))
             return;
         var added = _tracer!.CaptureMetadata(key, value);
         if (added is null)
@@ -227,11 +228,9 @@ public sealed class RunTree
     /// The tags. Empty ones and ones that are there are left out. On the wire tags are joined by commas: a comma inside a
     /// tag makes two tags of it in the next service.
     /// </param>
-    /// <exception cref="ArgumentNullException"><paramref name="tags"/> is null.</exception>
     public void AddTags(params string[] tags)
     {
-        ArgumentNullException.ThrowIfNull(tags);
-        if (!CanEdit())
+        if (!CanEdit() || !IsUsable(tags))
             return;
         var added = _tracer!.CaptureTags(tags);
         lock (_gate)
@@ -248,13 +247,11 @@ public sealed class RunTree
     }
 
     /// <summary>Records that something happened, now.</summary>
-    /// <param name="name">What happened.</param>
+    /// <param name="name">What happened; without a name the event is ignored and counted.</param>
     /// <param name="payload">More about it, serialised now; null when there is none.</param>
-    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     public void AddEvent(string name, object? payload = null)
     {
-        ArgumentNullException.ThrowIfNull(name);
-        if (!CanEdit())
+        if (!CanEdit() || !IsUsable(name))
             return;
         var added = new RunEvent(name, new DateTimeOffset(_tracer!.Clock.Now()), payload is null ? null : _tracer.CaptureEvent(payload));
         Edit(static (run, added) => (run._events ??= []).Add(added), added);
@@ -292,20 +289,16 @@ public sealed class RunTree
 
     /// <summary>Ends the run with an error.</summary>
     /// <param name="exception">What was thrown. Its type, message and stack are recorded; it is not kept.</param>
-    /// <exception cref="ArgumentNullException"><paramref name="exception"/> is null.</exception>
     public void Fail(Exception exception)
     {
-        ArgumentNullException.ThrowIfNull(exception);
         if (CanEdit())
-            FailWith(LangSmithTracer.Describe(exception));
+            FailWith(exception is null ? null : LangSmithTracer.Describe(exception));
     }
 
     /// <summary>Ends the run with an error.</summary>
     /// <param name="error">What went wrong.</param>
-    /// <exception cref="ArgumentNullException"><paramref name="error"/> is null.</exception>
     public void Fail(string error)
     {
-        ArgumentNullException.ThrowIfNull(error);
         if (CanEdit())
             FailWith(error);
     }
@@ -320,9 +313,9 @@ public sealed class RunTree
             TryEnd(null, null);
     }
 
-    private void FailWith(string error)
+    private void FailWith(string? error)
     {
-        if (!TryEnd(null, _tracer!.CaptureError(error)))
+        if (!TryEnd(null, _tracer!.CaptureError(error ?? "unknown error")))
             Telemetry.Count(Fault.EditAfterEnd);
     }
 
@@ -349,6 +342,14 @@ public sealed class RunTree
         }
 
         return true;
+    }
+
+    // A missing argument is a mistake, but not one to fail a request for.
+    private static bool IsUsable(object? argument)
+    {
+        if (argument is null)
+            Telemetry.Count(Fault.BadArgument);
+        return argument is not null;
     }
 
     // Checked before anything is serialised; what is decided counts under the lock.

@@ -1,0 +1,74 @@
+using LangSmith.Http;
+
+namespace Quickstart;
+
+/// <summary>The last service: knows facts, is busy once, has moved one of them, and takes jobs from the queue.</summary>
+internal static class Worker
+{
+    private static readonly Dictionary<string, string> Facts = new()
+    {
+        ["sky"] = "air scatters blue light more than red.",
+        ["rivers"] = "the Danube passes ten countries.",
+        ["tides"] = "the moon pulls, the sun helps.",
+        ["tea"] = "green and black are one plant.",
+    };
+
+    private static int s_isBusy = 1;
+
+    public static async Task<WebApplication> StartAsync(JobQueue queue, Wire wire)
+    {
+        var builder = Loopback.CreateBuilder();
+        builder.Services.AddLangSmith(o =>
+        {
+            o.Tracing = true;
+            o.Project = "worker";
+        });
+        builder.Services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        builder.Services.AddSingleton(queue);
+        builder.Services.AddSingleton(wire);
+        builder.Services.AddHostedService<JobConsumer>();
+
+        var app = builder.Build();
+        wire.Watch(app, "worker");
+
+        // This service listens on loopback and trusts its only caller. Believe no headers from callers you do not trust.
+        app.Use(async (context, next) =>
+        {
+            RunContext.TryExtract(context.Request.Headers, static (headers, name) => headers[name], out var parent);
+            using (TracingContext.UseParent(parent))
+                await next(context);
+        });
+
+        app.MapGet("/facts/tides", () => Results.Redirect("/archive/tides", preserveMethod: true));
+        app.MapGet("/facts/{topic}", RetrieveAsync);
+        app.MapGet("/archive/{topic}", RetrieveAsync);
+
+        await app.StartAsync();
+        return app;
+    }
+
+    /// <summary>Looks a topic up, as a run. Used by requests and by jobs.</summary>
+    public static string Retrieve(string topic, LangSmithTracer tracer)
+    {
+        // A wrapped function: arguments become inputs by name, the result becomes outputs.
+        var search = tracer.Traceable((string topic) => Facts[topic], name: "search", new RunOptions { RunType = RunTypes.Tool });
+        return tracer.Run("retrieve", _ =>
+        {
+            if (topic == "rivers" && Interlocked.Exchange(ref s_isBusy, 0) == 1)
+                throw new TimeoutException("The index is busy.");
+            return search(topic);
+        }, inputs: new { topic }, new RunOptions { RunType = RunTypes.Retriever });
+    }
+
+    private static IResult RetrieveAsync(string topic, LangSmithTracer tracer)
+    {
+        try
+        {
+            return Results.Text(Retrieve(topic, tracer));
+        }
+        catch (TimeoutException)
+        {
+            return Results.StatusCode(StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+}

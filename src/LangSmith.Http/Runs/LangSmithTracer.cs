@@ -324,10 +324,11 @@ public sealed partial class LangSmithTracer
     }
 
     // The sequence is the user's, and may be made as it is read.
-    private T[] Take<T>(IEnumerable<T>? items)
+    private T[] Take<T>(IEnumerable<T>? items) => items is null or T[] { Length: 0 } ? [] : TakeGuarded(items);
+
+    // On its own: what the lambda captures is allocated where the method begins.
+    private T[] TakeGuarded<T>(IEnumerable<T> items)
     {
-        if (items is null or T[] { Length: 0 })
-            return [];
         T[] taken = [];
         Guard(Fault.CallbackFailed, "RunOptions", this, _ => taken = [.. items]);
         return taken;

@@ -24,13 +24,6 @@ internal sealed class HopHandler(HttpMessageHandler primary) : DelegatingHandler
         return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
     }
 
-    private static bool NeedsPrivateActivity(HttpRequestMessage request)
-    {
-        if (request is null || !OutboundMessage.MayBeTracked || !OutboundMessage.IsTracked(request))
-            return false;
-        // Where a redirect took the message before is not where it starts: the hop is judged by the real start.
-        if (!OutboundMessage.IsDenied(request))
-            OutboundMessage.SetStart(request);
-        return RuntimeActivity.NeedsPrivate(request);
-    }
+    private static bool NeedsPrivateActivity(HttpRequestMessage request) =>
+        request is not null && OutboundMessage.MayBeTracked && OutboundMessage.TrySetStart(request) && RuntimeActivity.NeedsPrivate(request);
 }

@@ -18,7 +18,7 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
 
     public override void Inject(Activity? activity, object? carrier, PropagatorSetterCallback? setter)
     {
-        if (carrier is not HttpRequestMessage request || !OutboundMessage.TryGet(request, out var headers, out var policy))
+        if (carrier is not HttpRequestMessage request || !OutboundMessage.TryGet(request, out var headers))
         {
             inner.Inject(activity, carrier, setter);
             return;
@@ -28,8 +28,9 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
         var relaysBaggage = !RuntimeActivity.IsOurs(activity, request) && InjectInner(activity, request, setter);
         try
         {
-            var isAllowed = !followsRedirects || IsHopAllowed(request, policy);
-            OutboundHeaders.WriteHop(request, headers, isAllowed, relaysBaggage ? activity : null);
+            var start = OutboundMessage.GetStart(request, out var merge);
+            var isAllowed = !followsRedirects || IsHopAllowed(request, start);
+            OutboundHeaders.WriteHop(request, headers, merge, isAllowed, relaysBaggage ? activity : null);
         }
         catch (Exception)
         {
@@ -44,12 +45,12 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
     public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) =>
         inner.ExtractBaggage(carrier, getter);
 
-    private static bool IsHopAllowed(HttpRequestMessage request, OutboundPolicy policy)
+    private static bool IsHopAllowed(HttpRequestMessage request, Uri start)
     {
         var hop = request.RequestUri!;
-        if (OutboundTarget.IsSameOrigin(OutboundMessage.GetStart(request), hop))
+        if (OutboundTarget.IsSameOrigin(start, hop))
             return true;
-        var isAllowed = policy.HasTargets && policy.Allows(hop);
+        var isAllowed = OutboundMessage.IsTarget(request, hop);
         Telemetry.CountRedirect(isAllowed);
         if (!isAllowed)
             OutboundMessage.SetDenied(request);
@@ -60,12 +61,14 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
     // travel: a propagator that sends none is somebody's decision.
     private bool InjectInner(Activity? activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
     {
-        if (activity is null || !activity.Baggage.Any())
-        {
-            inner.Inject(activity, request, setter);
-            return false;
-        }
+        if (activity is not null && activity.Baggage.Any())
+            return InjectAllButBaggage(activity, request, setter);
+        inner.Inject(activity, request, setter);
+        return false;
+    }
 
+    private bool InjectAllButBaggage(Activity activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
+    {
         var relaysBaggage = false;
         inner.Inject(activity, request, (carrier, name, value) =>
         {

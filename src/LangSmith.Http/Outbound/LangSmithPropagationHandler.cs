@@ -126,9 +126,13 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     private OutboundReason Decide(HttpRequestMessage request, PrimaryHandler primary)
     {
         var ambient = Ambient.Current;
-        var context = OutboundMessage.GetParent(request) ?? ambient?.Context;
-        if (context is null)
-            return OutboundMessage.IsSuppressed(request) || ambient is { IsSuppressed: true } ? OutboundReason.Suppressed : OutboundReason.NoRun;
+        if ((OutboundMessage.GetParent(request) ?? ambient?.Context) is { } context)
+            return Decide(request, primary, ambient, context);
+        return OutboundMessage.IsSuppressed(request) || ambient is { IsSuppressed: true } ? OutboundReason.Suppressed : OutboundReason.NoRun;
+    }
+
+    private OutboundReason Decide(HttpRequestMessage request, PrimaryHandler primary, Ambient? ambient, RunContext context)
+    {
         if (OutboundMessage.IsSuppressed(request))
             return OutboundReason.Suppressed;
         if (_state is { IsEnabled: false } || ambient is { Enabled: false })

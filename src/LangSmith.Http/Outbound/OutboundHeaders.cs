@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Http.Headers;
 using System.Text;
 
 namespace LangSmith.Http;
@@ -15,14 +16,14 @@ internal static class OutboundHeaders
     /// <param name="activity">The activity whose baggage nobody below will send; null when the runtime's propagator runs.</param>
     internal static void Write(HttpRequestMessage request, RunHeaders headers, bool isTracked, Activity? activity)
     {
-        var line = Line(request);
+        var line = Line(request, out var lines);
         // A message that is sent again still has the line we made: then the caller's members are the ones of the first time.
         var merge = isTracked ? OutboundMessage.GetMerge(request) : null;
         var caller = merge is not null && (line is null || string.Equals(line, merge.Written, StringComparison.Ordinal)) ? merge.Caller : Caller(line, headers);
         var foreign = activity is null ? caller : BaggageLine.AddActivityBaggage(caller, activity.Baggage);
         var written = Compose(headers, foreign);
         SetTrace(request, headers.Trace);
-        SetBaggage(request, line, written);
+        SetBaggage(request, line, lines, written);
         if (isTracked && (merge is not null || !ReferenceEquals(written, headers.Baggage)))
             OutboundMessage.SetMerge(request, new OutboundMessage.Merge(caller, written));
     }
@@ -32,12 +33,12 @@ internal static class OutboundHeaders
     /// </summary>
     /// <param name="request">The message, its URI that of the hop.</param>
     /// <param name="headers">What the handler wrote.</param>
+    /// <param name="merge">What was there when the handler wrote; null when there was nothing foreign.</param>
     /// <param name="isAllowed">Whether this hop may have it.</param>
     /// <param name="activity">The activity whose baggage is to travel; null for none.</param>
-    internal static void WriteHop(HttpRequestMessage request, RunHeaders headers, bool isAllowed, Activity? activity)
+    internal static void WriteHop(HttpRequestMessage request, RunHeaders headers, OutboundMessage.Merge? merge, bool isAllowed, Activity? activity)
     {
-        var line = Line(request);
-        var merge = OutboundMessage.GetMerge(request);
+        var line = Line(request, out var lines);
         // A line that is not ours was written since: by OpenTelemetry for this hop, or by a handler below the first.
         var foreign = merge is not null && string.Equals(line, merge.Written, StringComparison.Ordinal)
             ? merge.Caller
@@ -46,7 +47,7 @@ internal static class OutboundHeaders
             foreign = BaggageLine.AddActivityBaggage(foreign, activity.Baggage);
         var written = isAllowed ? Compose(headers, foreign) : foreign;
         SetTrace(request, isAllowed ? headers.Trace : null);
-        SetBaggage(request, line, written);
+        SetBaggage(request, line, lines, written);
         if (merge is not null || !ReferenceEquals(written, headers.Baggage))
             OutboundMessage.SetMerge(request, new OutboundMessage.Merge(merge?.Caller, isAllowed ? written : null));
     }
@@ -59,9 +60,9 @@ internal static class OutboundHeaders
     /// <summary>Takes our headers off a message, and leaves what others wrote.</summary>
     internal static void Remove(HttpRequestMessage request)
     {
-        var line = Line(request);
+        var line = Line(request, out var lines);
         request.Headers.Remove(RunContext.TraceHeaderName);
-        SetBaggage(request, line, BaggageLine.Foreign(line));
+        SetBaggage(request, line, lines, BaggageLine.Foreign(line));
     }
 
     private static string? Compose(RunHeaders headers, string? foreign)
@@ -81,16 +82,27 @@ internal static class OutboundHeaders
     private static string? Caller(string? line, RunHeaders headers) =>
         line is null || ReferenceEquals(line, headers.Baggage) ? null : BaggageLine.Foreign(line);
 
-    private static string? Line(HttpRequestMessage request)
+    // Several lines are one list, and become one line when it is written.
+    private static string? Line(HttpRequestMessage request, out int lines)
     {
-        if (!request.Headers.NonValidated.TryGetValues(RunContext.BaggageHeaderName, out var values))
+        lines = 0;
+        if (!TryGetValues(request, RunContext.BaggageHeaderName, out var values))
             return null;
-        return values.Count == 1 ? values.ToString() : string.Join(',', values);
+        lines = values.Count;
+        return lines == 1 ? values.ToString() : string.Join(',', values);
+    }
+
+    private static bool TryGetValues(HttpRequestMessage request, string name, out HeaderStringValues values)
+    {
+        values = default;
+        var headers = request.Headers.NonValidated;
+        // Looking a name up costs as much as adding it, and many messages have no header yet.
+        return headers.Count > 0 && headers.TryGetValues(name, out values);
     }
 
     private static void SetTrace(HttpRequestMessage request, string? trace)
     {
-        if (request.Headers.NonValidated.TryGetValues(RunContext.TraceHeaderName, out var values))
+        if (TryGetValues(request, RunContext.TraceHeaderName, out var values))
         {
             if (values.Count == 1 && string.Equals(values.ToString(), trace, StringComparison.Ordinal))
                 return;
@@ -101,17 +113,13 @@ internal static class OutboundHeaders
             request.Headers.TryAddWithoutValidation(RunContext.TraceHeaderName, trace);
     }
 
-    private static void SetBaggage(HttpRequestMessage request, string? line, string? written)
+    private static void SetBaggage(HttpRequestMessage request, string? line, int lines, string? written)
     {
-        if (line is not null)
-        {
-            // Several lines that join to the right text still have to become one.
-            var isOneLine = request.Headers.NonValidated.TryGetValues(RunContext.BaggageHeaderName, out var values) && values.Count == 1;
-            if (isOneLine && string.Equals(line, written, StringComparison.Ordinal))
-                return;
+        // Several lines that join to the right text still have to become one.
+        if (lines == 1 && string.Equals(line, written, StringComparison.Ordinal))
+            return;
+        if (lines > 0)
             request.Headers.Remove(RunContext.BaggageHeaderName);
-        }
-
         if (written is not null)
             request.Headers.TryAddWithoutValidation(RunContext.BaggageHeaderName, written);
     }

@@ -65,7 +65,7 @@ internal static class RuntimeActivity
     private static bool WantsActivity(string name, object? request, object? unused)
     {
         if (s_isAskingOthers || request is not HttpRequestMessage message || name != RequestActivityName
-            || Activity.Current is not null || !OutboundMessage.TryGet(message, out _, out _))
+            || Activity.Current is not null || !OutboundMessage.TryGet(message, out _))
             return false;
         // If another subscriber wants it, it is that one's, and its traceparent is real.
         if (Finder.IsEnabledForOthers(message))

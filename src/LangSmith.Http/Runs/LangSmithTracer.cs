@@ -323,11 +323,12 @@ public sealed partial class LangSmithTracer
     }
 
     // Sequences are the user's: they may be made as they are read, and change while they are.
-    private List<T> Given<T>(IEnumerable<T>? items, string name)
+    private IReadOnlyList<T> Given<T>(IEnumerable<T>? items, string name)
     {
+        if (items is null or T[] { Length: 0 })
+            return [];
         var given = new List<T>();
-        if (items is not null and not T[] { Length: 0 })
-            Guard(Fault.CallbackFailed, name, (given, items), static state => state.given.AddRange(state.items));
+        Guard(Fault.CallbackFailed, name, (given, items), static state => state.given.AddRange(state.items));
         return given;
     }
 

@@ -39,7 +39,7 @@ public class TrackedHandlerBenchmarks
     {
         Samples.EnterRun();
         new Activity("request").Start();
-        var primary = new StubAboveSockets(new HopPropagator(DistributedContextPropagator.Current, followsRedirects: true));
+        var primary = new StubAboveSockets(new HopPropagator(DistributedContextPropagator.Current, followsRedirects: true, new OutboundPolicies.Entry("", OutboundPolicy.Default)));
         _invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new HopHandler(primary)));
     }
 

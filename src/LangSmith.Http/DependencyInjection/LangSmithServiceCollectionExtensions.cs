@@ -10,6 +10,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers LangSmith runs and propagation.</summary>
 public static class LangSmithServiceCollectionExtensions
 {
+    private static readonly Func<IServiceProvider, object> DefaultSource = static provider => provider.GetRequiredService<ConfigureFromSection>().Source;
+
     /// <summary>
     /// Registers <see cref="LangSmithTracer"/> and <see cref="LangSmithPropagationHandler"/>. Where there is an
     /// <see cref="IConfiguration"/>, its section <c>LangSmith</c> is read. Calling it twice is calling it once.
@@ -43,7 +45,7 @@ public static class LangSmithServiceCollectionExtensions
             provider.GetRequiredService<ILoggerFactory>().CreateLogger(Log.Category)));
         services.TryAddTransient(static provider => new LangSmithPropagationHandler(
             provider.GetRequiredService<LiveTracingState>().State,
-            provider.GetRequiredService<OutboundPolicies>(),
+            provider.GetRequiredService<OutboundPolicies>().Get(Options.Options.DefaultName),
             provider.GetRequiredService<ILoggerFactory>().CreateLogger(Log.Category)));
         services.AddLogging();
 
@@ -51,7 +53,7 @@ public static class LangSmithServiceCollectionExtensions
         if (!services.Any(static service => service.ServiceType == typeof(ConfigureFromSection)))
         {
             services.AddSingleton<ConfigureFromSection>();
-            services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithOptions>>(static provider => provider.GetRequiredService<ConfigureFromSection>().Source));
+            services.Insert(0, new ServiceDescriptor(typeof(IConfigureOptions<LangSmithOptions>), DefaultSource, ServiceLifetime.Singleton));
             services.AddSingleton<IOptionsChangeTokenSource<LangSmithOptions>>(static provider => provider.GetRequiredService<ConfigureFromSection>().Source);
         }
 
@@ -77,7 +79,10 @@ public static class LangSmithServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(section);
         services.AddLangSmith();
         var source = new ConfigureLangSmithOptions(section);
-        services.AddSingleton<IConfigureOptions<LangSmithOptions>>(source);
+        // Behind the sections that are there, and before all code.
+        var last = services.Last(static service => ReferenceEquals(service.ImplementationFactory, DefaultSource)
+            || (service.ServiceType == typeof(IConfigureOptions<LangSmithOptions>) && service.ImplementationInstance is ConfigureLangSmithOptions));
+        services.Insert(services.IndexOf(last) + 1, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithOptions>>(source));
         services.AddSingleton<IOptionsChangeTokenSource<LangSmithOptions>>(source);
         return services;
     }

@@ -9,7 +9,7 @@ namespace LangSmith.Http;
 /// client's options, and goes where the client was taken out. Registration order makes no difference that way.
 /// </summary>
 internal sealed class PropagationBuilderFilter(
-    OutboundPolicies policies, IOptionsMonitor<HttpClientFactoryOptions> clients, ILoggerFactory loggers) : IHttpMessageHandlerBuilderFilter
+    LiveTracingState state, OutboundPolicies policies, IOptionsMonitor<HttpClientFactoryOptions> clients, ILoggerFactory loggers) : IHttpMessageHandlerBuilderFilter
 {
     // A name nobody gives a client: its options hold what ConfigureHttpClientDefaults does, and nothing else.
     private const string NoClient = "LangSmith.Http.NoClient";
@@ -32,7 +32,7 @@ internal sealed class PropagationBuilderFilter(
                 builder.AdditionalHandlers.Remove(handler);
             if (options.IsRemoved)
                 return;
-            ours[0].UseClient(name);
+            ours[0].Use(state.State, policies.Get(name), _logger);
             if (options.Targets.Count == 0 && (options.IsForAllClients || IsOnAllClients()) && Interlocked.Exchange(ref _isWarned, 1) == 0)
                 Log.DefaultsWithoutTargets(_logger);
         };

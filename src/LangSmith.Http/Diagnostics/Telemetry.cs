@@ -34,7 +34,7 @@ internal static class Telemetry
     internal static void Count(OutboundReason reason)
     {
         if (Outbound.Enabled)
-            Outbound.Add(1, new KeyValuePair<string, object?>("reason", Name(reason)));
+            Add(Outbound, "reason", Name(reason));
     }
 
     internal static void CountDropped(DroppedMembers dropped)
@@ -42,35 +42,49 @@ internal static class Telemetry
         if (dropped == DroppedMembers.None || !OverBudget.Enabled)
             return;
         if (dropped.HasFlag(DroppedMembers.Metadata))
-            OverBudget.Add(1, new KeyValuePair<string, object?>("member", "metadata"));
+            Add(OverBudget, "member", "metadata");
         if (dropped.HasFlag(DroppedMembers.Tags))
-            OverBudget.Add(1, new KeyValuePair<string, object?>("member", "tags"));
+            Add(OverBudget, "member", "tags");
         if (dropped.HasFlag(DroppedMembers.Destination))
-            OverBudget.Add(1, new KeyValuePair<string, object?>("member", "project"));
+            Add(OverBudget, "member", "project");
+        if (dropped.HasFlag(DroppedMembers.ActivityBaggage))
+            Add(OverBudget, "member", "activity_baggage");
     }
 
     internal static void CountRedirect(bool wentAlong)
     {
         if (Redirects.Enabled)
-            Redirects.Add(1, new KeyValuePair<string, object?>("reason", wentAlong ? "target" : "other_origin"));
+            Add(Redirects, "reason", wentAlong ? "target" : "other_origin");
     }
 
     internal static void Count(ExtractResult result)
     {
         if (Extractions.Enabled)
-            Extractions.Add(1, new KeyValuePair<string, object?>("result", Name(result)));
+            Add(Extractions, "result", Name(result));
     }
 
     internal static void Count(RunResult result)
     {
         if (Runs.Enabled)
-            Runs.Add(1, new KeyValuePair<string, object?>("result", Name(result)));
+            Add(Runs, "result", Name(result));
     }
 
     internal static void Count(Fault fault)
     {
         if (Faults.Enabled)
-            Faults.Add(1, new KeyValuePair<string, object?>("kind", Name(fault)));
+            Add(Faults, "kind", Name(fault));
+    }
+
+    private static void Add(Counter<long> counter, string tag, string value)
+    {
+        try
+        {
+            counter.Add(1, new KeyValuePair<string, object?>(tag, value));
+        }
+        catch (Exception)
+        {
+            // A listener's callback threw on the thread of the traced call: counting is not worth the call.
+        }
     }
 
     internal static string Name(OutboundReason reason) => reason switch

@@ -4,7 +4,7 @@ namespace LangSmith.Http;
 /// Sits directly above a <see cref="SocketsHttpHandler"/> that follows redirects. It remembers where each attempt starts,
 /// below every handler that rewrites URIs, and makes the runtime call <see cref="HopPropagator"/> on each hop.
 /// </summary>
-internal sealed class HopHandler(HttpMessageHandler primary) : DelegatingHandler(primary)
+internal sealed class HopHandler(HttpMessageHandler primary, OutboundPolicies.Entry policy) : DelegatingHandler(primary)
 {
     protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -24,6 +24,26 @@ internal sealed class HopHandler(HttpMessageHandler primary) : DelegatingHandler
         return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
     }
 
-    private static bool NeedsPrivateActivity(HttpRequestMessage request) =>
-        request is not null && OutboundMessage.MayBeTracked && OutboundMessage.TrySetStart(request) && RuntimeActivity.NeedsPrivate(request);
+    private bool NeedsPrivateActivity(HttpRequestMessage request)
+    {
+        if (request is null || !OutboundMessage.MayBeTracked)
+            return false;
+        try
+        {
+            if (!OutboundMessage.TrySetStart(request))
+            {
+                if (OutboundMessage.Recover(request, policy.Policy) is not { } headers)
+                    return false;
+                OutboundMessage.Remember(request, headers, policy.Policy);
+            }
+
+            return RuntimeActivity.NeedsPrivate(request);
+        }
+        catch (Exception)
+        {
+            // Nothing of ours may fail a request, not even one that is sent twice at once.
+            Telemetry.Count(OutboundReason.Failed);
+            return false;
+        }
+    }
 }

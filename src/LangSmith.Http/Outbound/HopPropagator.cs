@@ -10,7 +10,7 @@ namespace LangSmith.Http;
 /// It looks where the hop goes, then merges our members with whatever <c>baggage</c> is there by then: the caller's,
 /// OpenTelemetry's, the activity's. Messages without a run go to the wrapped propagator untouched.
 /// </remarks>
-internal sealed class HopPropagator(DistributedContextPropagator inner, bool followsRedirects) : DistributedContextPropagator
+internal sealed class HopPropagator(DistributedContextPropagator inner, bool followsRedirects, OutboundPolicies.Entry policy) : DistributedContextPropagator
 {
     private const string CorrelationContext = "Correlation-Context";
 
@@ -18,7 +18,7 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
 
     public override void Inject(Activity? activity, object? carrier, PropagatorSetterCallback? setter)
     {
-        if (carrier is not HttpRequestMessage request || !OutboundMessage.TryGet(request, out var headers))
+        if (carrier is not HttpRequestMessage request || TryGetHeaders(request) is not { } headers)
         {
             inner.Inject(activity, carrier, setter);
             return;
@@ -34,8 +34,10 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
         }
         catch (Exception)
         {
-            // Nothing of ours may fail a request.
+            // Nothing of ours may fail a request, or go where it was not found out whether it may.
             Telemetry.Count(OutboundReason.Failed);
+            request.Headers.Remove(RunContext.TraceHeaderName);
+            request.Headers.Remove(RunContext.BaggageHeaderName);
         }
     }
 
@@ -44,6 +46,22 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
 
     public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) =>
         inner.ExtractBaggage(carrier, getter);
+
+    private RunHeaders? TryGetHeaders(HttpRequestMessage request)
+    {
+        try
+        {
+            return OutboundMessage.TryGet(request, out var headers) ? headers
+                : OutboundMessage.MayBeTracked ? OutboundMessage.Recover(request, policy.Policy)
+                : null;
+        }
+        catch (Exception)
+        {
+            // Nothing of ours may fail a request.
+            Telemetry.Count(OutboundReason.Failed);
+            return null;
+        }
+    }
 
     private static bool IsHopAllowed(HttpRequestMessage request, Uri start)
     {

@@ -3,6 +3,10 @@ using LangSmith.Http;
 namespace System.Net.Http;
 
 /// <summary>What one request says about its own trace headers.</summary>
+/// <remarks>
+/// It is said in the request's <see cref="HttpRequestMessage.Options"/>, which come into being when they are first looked
+/// at. Once a process has used one of these methods, the handler looks at those of every request, about 100 bytes each.
+/// </remarks>
 public static class LangSmithHttpRequestMessageExtensions
 {
     /// <summary>

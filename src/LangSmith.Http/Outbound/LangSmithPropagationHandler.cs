@@ -26,9 +26,8 @@ namespace LangSmith.Http;
 public sealed class LangSmithPropagationHandler : DelegatingHandler
 {
     private readonly object _gate = new();
-    private readonly TracingState? _state;
-    private readonly OutboundPolicies? _policies;
-    private readonly ILogger _logger;
+    private TracingState? _state;
+    private ILogger _logger;
     private OutboundPolicies.Entry _policy;
     private volatile PrimaryHandler? _primary;
 
@@ -56,19 +55,21 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         _policy = new OutboundPolicies.Entry("", policy);
     }
 
-    internal LangSmithPropagationHandler(TracingState state, OutboundPolicies policies, ILogger logger)
+    internal LangSmithPropagationHandler(TracingState state, OutboundPolicies.Entry policy, ILogger logger)
     {
         _state = state;
-        _policies = policies;
+        _policy = policy;
         _logger = logger;
-        _policy = policies.Get("");
     }
 
-    /// <summary>Takes the options of the client the factory builds this for.</summary>
-    internal void UseClient(string name)
+    /// <summary>
+    /// Takes what the client has that the factory builds this for, whoever made it and how: before the first message.
+    /// </summary>
+    internal void Use(TracingState state, OutboundPolicies.Entry policy, ILogger logger)
     {
-        if (_policies is not null)
-            _policy = _policies.Get(name);
+        _state = state;
+        _policy = policy;
+        _logger = logger;
     }
 
     /// <inheritdoc/>
@@ -134,9 +135,9 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     private OutboundReason Decide(HttpRequestMessage request, PrimaryHandler primary, Ambient? ambient, RunContext context)
     {
         if (OutboundMessage.IsSuppressed(request))
-            return OutboundReason.Suppressed;
+            return Refuse(request, primary, context, OutboundReason.Suppressed);
         if (_state is { IsEnabled: false } || ambient is { Enabled: false })
-            return OutboundReason.Off;
+            return Refuse(request, primary, context, OutboundReason.Off);
 
         var policy = _policy.Policy;
         // A message without an absolute URI is for the handlers below to refuse.
@@ -149,7 +150,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
 
         var headers = context.GetHeaders(policy.Format);
         if (headers.IsTooLong)
-            return OutboundReason.OverBudget;
+            return Refuse(request, primary, context, OutboundReason.OverBudget);
 
         // Who is never asked again about a message needs to remember nothing of it.
         var isTracked = primary.FollowsRedirects || (primary.MayCallPropagator && (Activity.Current is not null || RuntimeActivity.IsListenedTo));
@@ -159,13 +160,14 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         return context.IsSampled ? OutboundReason.Injected : OutboundReason.NotSampled;
     }
 
-    // A message that was sent before may carry what an earlier attempt put there.
+    // A message that was sent before may carry what an earlier attempt put there; what the caller put there stays.
     private static OutboundReason Refuse(HttpRequestMessage request, PrimaryHandler primary, RunContext context, OutboundReason reason)
     {
         var isTracked = primary.MayCallPropagator && OutboundMessage.IsTracked(request);
         if (isTracked)
             OutboundMessage.SetDenied(request);
-        if (isTracked || OutboundHeaders.Carries(request, context))
+        // Where nothing is remembered, a trace that is the current run's was ours; one on a request to be left alone may not be.
+        if (isTracked || (reason is OutboundReason.TargetNotAllowed && OutboundHeaders.Carries(request, context)))
             OutboundHeaders.Remove(request);
         return reason;
     }
@@ -177,7 +179,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         {
             if (_primary is { } installed)
                 return installed;
-            var primary = PrimaryHandler.Install(this);
+            var primary = PrimaryHandler.Install(this, _policy);
             if (primary.RedirectsUnseenBecause is { } cause && _policy.IsFirst(OutboundPolicies.Once.RedirectsUnseen))
                 Log.RedirectsUnseen(_logger, _policy.ClientName, cause);
             _primary = primary;

@@ -27,6 +27,8 @@ internal static class OutboundMessage
 
     internal static void SetParent(HttpRequestMessage request, RunContext parent)
     {
+        if (ReferenceEquals(parent, RunContext.Nothing))
+            return;
         request.Options.Set(ParentKey, parent);
         s_hasOverrides = true;
     }
@@ -58,7 +60,7 @@ internal static class OutboundMessage
     /// Whether a message can be one of ours at all. Without a run there is nothing of ours on it, and its options stay
     /// untouched.
     /// </summary>
-    internal static bool MayBeTracked => Ambient.Current is not null || s_hasOverrides;
+    internal static bool MayBeTracked => Ambient.Current is { HasContext: true } || s_hasOverrides;
 
     /// <summary>Whether a handler of ours put headers on this message.</summary>
     internal static bool IsTracked(HttpRequestMessage request) => request.Options.TryGetValue(HeadersKey, out _);
@@ -71,6 +73,13 @@ internal static class OutboundMessage
         return (MayBeTracked || request.Headers.NonValidated.Contains(RunContext.TraceHeaderName))
             && request.Options.TryGetValue(HeadersKey, out headers!);
     }
+
+    /// <summary>
+    /// The headers of a message that names the current run and yet is not remembered: a retry below the handler copied it
+    /// without its options, or an activity was started below the handler. Null when it names another run, or none.
+    /// </summary>
+    internal static RunHeaders? Recover(HttpRequestMessage request, OutboundPolicy policy) =>
+        Ambient.Current?.Context is { } context && OutboundHeaders.Carries(request, context) ? context.GetHeaders(policy.Format) : null;
 
     /// <summary>Whether the options of the client a tracked message came through name an origin.</summary>
     internal static bool IsTarget(HttpRequestMessage request, Uri origin) =>
@@ -106,7 +115,7 @@ internal static class OutboundMessage
         request.Options.Set(PathKey, GetPath(request) with { Denied = request.RequestUri });
 
     internal static bool IsDenied(HttpRequestMessage request) =>
-        request.Options.TryGetValue(PathKey, out var known) && known is Path { Denied: { } denied } && denied.Equals(request.RequestUri);
+        request.Options.TryGetValue(PathKey, out var known) && known is Path { Denied: { } denied } && OutboundTarget.IsSameOrigin(denied, request.RequestUri!);
 
     /// <summary>
     /// The foreign members the caller had set, and the line we made of them. They differ from the header whenever
@@ -127,7 +136,7 @@ internal static class OutboundMessage
             if (!ReferenceEquals(known, uri))
                 request.Options.Set(PathKey, uri);
         }
-        else if (!ReferenceEquals(path.Start, uri) && !uri.Equals(path.Denied))
+        else if (!ReferenceEquals(path.Start, uri) && (path.Denied is null || !OutboundTarget.IsSameOrigin(path.Denied, uri)))
         {
             request.Options.Set(PathKey, path with { Start = uri });
         }

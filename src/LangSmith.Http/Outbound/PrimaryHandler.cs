@@ -16,7 +16,7 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
     private static readonly bool IsPropagationOff = ReadPropagationSwitch();
 
     /// <summary>Walks down to the primary handler and puts the propagator there. Never throws.</summary>
-    internal static PrimaryHandler Install(DelegatingHandler handler)
+    internal static PrimaryHandler Install(DelegatingHandler handler, OutboundPolicies.Entry policy)
     {
         var above = handler;
         while (above.InnerHandler is DelegatingHandler next)
@@ -25,7 +25,7 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
         switch (above.InnerHandler)
         {
             case SocketsHttpHandler sockets:
-                return Install(sockets, above);
+                return Install(sockets, above, policy);
             case HttpClientHandler { AllowAutoRedirect: true }:
                 return new PrimaryHandler("the primary handler is an HttpClientHandler", false, false, !IsPropagationOff);
             default:
@@ -34,18 +34,20 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
         }
     }
 
-    private static PrimaryHandler Install(SocketsHttpHandler sockets, DelegatingHandler above)
+    private static PrimaryHandler Install(SocketsHttpHandler sockets, DelegatingHandler above, OutboundPolicies.Entry policy)
     {
-        var unseenBecause = TryInstallPropagator(sockets);
-        if (unseenBecause is null && sockets.AllowAutoRedirect && !TryInstallHopHandler(above, sockets))
+        var unseenBecause = TryInstallPropagator(sockets, policy);
+        if (unseenBecause is null && sockets.AllowAutoRedirect && !TryInstallHopHandler(above, sockets, policy))
             unseenBecause = "a handler above the primary one was already in use";
         if (unseenBecause is null)
             return new PrimaryHandler(null, true, sockets.AllowAutoRedirect, false);
-        // Whoever took the propagator away wants no activity's baggage on the wire.
-        return new PrimaryHandler(sockets.AllowAutoRedirect ? unseenBecause : null, false, false, false);
+        // Whoever took the propagator away wants no activity's baggage on the wire. Where it could not be put in place, the
+        // runtime's own finds our header there and leaves the activity's baggage to us.
+        var sendsActivityBaggage = !IsPropagationOff && sockets.ActivityHeadersPropagator is not null;
+        return new PrimaryHandler(sockets.AllowAutoRedirect ? unseenBecause : null, false, false, sendsActivityBaggage);
     }
 
-    private static string? TryInstallPropagator(SocketsHttpHandler sockets)
+    private static string? TryInstallPropagator(SocketsHttpHandler sockets, OutboundPolicies.Entry policy)
     {
         if (IsPropagationOff)
             return "activity propagation is switched off for the process";
@@ -58,7 +60,7 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
             case var propagator:
                 try
                 {
-                    sockets.ActivityHeadersPropagator = new HopPropagator(propagator, sockets.AllowAutoRedirect);
+                    sockets.ActivityHeadersPropagator = new HopPropagator(propagator, sockets.AllowAutoRedirect, policy);
                     return null;
                 }
                 catch (InvalidOperationException)
@@ -69,13 +71,13 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
         }
     }
 
-    private static bool TryInstallHopHandler(DelegatingHandler above, SocketsHttpHandler sockets)
+    private static bool TryInstallHopHandler(DelegatingHandler above, SocketsHttpHandler sockets, OutboundPolicies.Entry policy)
     {
         if (above is HopHandler)
             return true;
         try
         {
-            above.InnerHandler = new HopHandler(sockets);
+            above.InnerHandler = new HopHandler(sockets, policy);
             return true;
         }
         catch (InvalidOperationException)

@@ -24,6 +24,7 @@ internal static class BaggageLine
     /// </summary>
     internal const int MaxReadLength = 32768;
 
+    private const int MaxActivityMembers = 64;
     private const string OurPrefix = "langsmith-";
 
     /// <summary>Walks the members of a line, blanks around them trimmed.</summary>
@@ -66,10 +67,11 @@ internal static class BaggageLine
         if (first is null || second is null)
             return first ?? second;
 
+        var keys = Keys(first);
         StringBuilder? line = null;
         foreach (var member in Members(second))
         {
-            if (!HasKey(first, member.Key))
+            if (keys.Add(member.Key.ToString()))
                 Append(line ??= new StringBuilder(first), member.Text);
         }
 
@@ -78,20 +80,30 @@ internal static class BaggageLine
 
     /// <summary>
     /// Adds an <see cref="System.Diagnostics.Activity"/>'s baggage to a list of foreign members, as <c>k=v</c>. A key
-    /// that is already there, is ours, or is no token is left out.
+    /// that is already there, is ours, or is no token is left out, and so is what passes the bounds of the runtime's own
+    /// propagator, 64 members and <see cref="MaxBytes"/>: a caller can fill an activity's baggage.
     /// </summary>
     internal static string? AddActivityBaggage(string? foreign, IEnumerable<KeyValuePair<string, string?>> baggage)
     {
         StringBuilder? line = null;
+        HashSet<string>? keys = null;
+        var members = 0;
         foreach (var (key, value) in baggage)
         {
-            if (!IsToken(key) || IsOurs(key) || HasKey(line?.ToString() ?? foreign, key))
+            if (!IsToken(key) || IsOurs(key) || !(keys ??= Keys(foreign)).Add(key))
                 continue;
+            var encoded = Uri.EscapeDataString(value ?? "");
             line ??= new StringBuilder(foreign);
-            Append(line, key).Append('=').Append(Uri.EscapeDataString(value ?? ""));
+            if (members++ == MaxActivityMembers || line.Length + key.Length + encoded.Length + 2 > MaxBytes)
+            {
+                Telemetry.CountDropped(DroppedMembers.ActivityBaggage);
+                break;
+            }
+
+            Append(line, key).Append('=').Append(encoded);
         }
 
-        return line?.ToString() ?? foreign;
+        return line is { Length: > 0 } ? line.ToString() : foreign;
     }
 
     /// <summary>Ours, then theirs; null when there is neither.</summary>
@@ -105,15 +117,12 @@ internal static class BaggageLine
         return line.Append(text);
     }
 
-    private static bool HasKey(string? line, ReadOnlySpan<char> key)
+    private static HashSet<string> Keys(string? line)
     {
+        var keys = new HashSet<string>(StringComparer.Ordinal);
         foreach (var member in Members(line))
-        {
-            if (member.Key.SequenceEqual(key))
-                return true;
-        }
-
-        return false;
+            keys.Add(member.Key.ToString());
+        return keys;
     }
 
     // RFC 7230 token: W3C Baggage allows nothing else as a key, and anything else could end the header line.

@@ -61,14 +61,12 @@ internal sealed class RunHeaders
     internal static RunHeaders Create(RunContext context, HeaderFormat format, RunHeaders? next)
     {
         var metadata = Metadata(context.Metadata, key => format.MetadataKeys?.Contains(key) ?? true, out var hasMetadata);
-        // Only built when it can be needed: the whole metadata is large, or too large to have been built at all.
-        var threadMetadata = hasMetadata
-            ? Metadata(context.Metadata, key => ThreadKeys.Contains(key) && (format.MetadataKeys?.Contains(key) ?? true), out _)
-            : null;
         var tags = context.Tags.Count == 0 ? null : "langsmith-tags=" + Uri.EscapeDataString(string.Join(',', context.Tags));
         var destination = context.Address is not null ? "langsmith-address=" + Uri.EscapeDataString(context.Address)
             : string.IsNullOrEmpty(context.Project) ? null
             : "langsmith-project=" + Uri.EscapeDataString(context.Project);
+        var room = format.MaxBaggageBytes - (destination is null ? 0 : destination.Length + 1);
+        var threadMetadata = hasMetadata ? ThreadMetadata(context.Metadata, format, room) : null;
         return new RunHeaders(format, context.DottedOrder, metadata, threadMetadata, hasMetadata, tags, destination) { Next = next };
     }
 
@@ -127,6 +125,26 @@ internal sealed class RunHeaders
         }
     }
 
+    // As many of the thread keys as fit: a long one does not cost the others.
+    private static string? ThreadMetadata(IReadOnlyDictionary<string, JsonElement> metadata, HeaderFormat format, int room)
+    {
+        string? member = null;
+        var kept = new List<string>(ThreadKeys.Length);
+        foreach (var key in ThreadKeys)
+        {
+            if (!metadata.ContainsKey(key) || format.MetadataKeys?.Contains(key) == false)
+                continue;
+            kept.Add(key);
+            var longer = Metadata(metadata, kept.Contains, out _);
+            if (longer is null || longer.Length > room)
+                kept.Remove(key);
+            else
+                member = longer;
+        }
+
+        return member;
+    }
+
     private static string? Metadata(IReadOnlyDictionary<string, JsonElement> metadata, Func<string, bool> travels, out bool hasAny)
     {
         hasAny = false;
@@ -166,4 +184,5 @@ internal enum DroppedMembers
     Metadata = 1,
     Tags = 2,
     Destination = 4,
+    ActivityBaggage = 8,
 }

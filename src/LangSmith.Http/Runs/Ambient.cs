@@ -54,13 +54,21 @@ internal sealed class Ambient : IDisposable
 
     internal bool IsSuppressed { get; private init; }
 
+    /// <summary>Whether outbound headers have anything to name.</summary>
+    internal bool HasContext => Run is not null || Parent is not null;
+
     /// <summary>What outbound headers name: the run, else the remote parent as it came.</summary>
     internal RunContext? Context => Run?.Context ?? Parent;
 
     internal static Ambient EnterRun(RunTree run) =>
         Enter(new Ambient(Current) { Run = run, Parent = null, IsSuppressed = false, MetadataSinceRun = RunContext.NoMetadata });
 
-    internal static Ambient EnterParent(RunContext? parent) => Enter(new Ambient(Current) { Run = null, Parent = parent, IsSuppressed = false });
+    internal static Ambient EnterParent(RunContext? parent) => Enter(new Ambient(Current)
+    {
+        Run = null,
+        Parent = ReferenceEquals(parent, RunContext.Nothing) ? null : parent,
+        IsSuppressed = false,
+    });
 
     internal static Ambient EnterWith(string? project, string[] tags, IReadOnlyDictionary<string, JsonElement> metadata, bool? enabled)
     {
@@ -79,6 +87,8 @@ internal sealed class Ambient : IDisposable
     // Off stays off, here too.
     internal static Ambient EnterNothing() => Enter(new Ambient(null) { IsSuppressed = true, Enabled = Current?.Enabled == false ? false : null });
 
+    internal static Ambient EnterSame() => Enter(new Ambient(Current));
+
     /// <summary>Makes a scope current again that was left, as between two elements of a stream.</summary>
     internal static Ambient Reenter(Ambient scope) => Enter(new Ambient(scope));
 
@@ -92,8 +102,8 @@ internal sealed class Ambient : IDisposable
             return;
         if (!ReferenceEquals(Slot.Value, this))
         {
-            // Another flow may still have it as its own (work that outlives a run): only this flow's chain skips it.
-            // Where it is no scope of this flow at all, its own flow is the one to end it.
+            // Ended while a scope inside it is open in this flow: the last of those is not to restore it. Where it is no
+            // scope of this flow at all, its own flow is the one to end it.
             for (var node = Slot.Value; node is not null; node = node._outer)
             {
                 if (ReferenceEquals(node, this))

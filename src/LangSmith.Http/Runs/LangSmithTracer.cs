@@ -93,7 +93,7 @@ public sealed partial class LangSmithTracer
         if (parent is { IsSampled: false })
         {
             Telemetry.Count(RunResult.NotSampled);
-            return given.IsCurrent ? RunScope.NotRecorded : NotSampled();
+            return given.IsCurrent ? RunScope.NotSampled : NotSampled();
         }
 
         var start = Clock.NextStart(parent);
@@ -121,7 +121,7 @@ public sealed partial class LangSmithTracer
         NotifyStart(run);
         return new RunScope(run, Ambient.EnterRun(run));
 
-        static RunScope NotSampled() => new(RunTree.NotRecorded, Ambient.EnterParent(RunContext.NotSampled));
+        static RunScope NotSampled() => new(RunTree.NotSampled, Ambient.EnterParent(RunContext.NotSampled));
     }
 
     /// <summary>
@@ -292,7 +292,7 @@ public sealed partial class LangSmithTracer
         var inherited = parent is null || isLocal ? [] : parent.Tags;
         var surrounding = ambient?.Tags ?? [];
         var own = Given(options?.Tags, "RunOptions.Tags");
-        return inherited.Count + surrounding.Count + own.Count == 0 ? [] : CaptureTags(inherited.Concat(surrounding).Concat(own));
+        return inherited.Count + surrounding.Count + own.Length == 0 ? [] : CaptureTags(inherited.Concat(surrounding).Concat(own));
     }
 
     private IReadOnlyDictionary<string, JsonElement> StartMetadata(
@@ -323,13 +323,13 @@ public sealed partial class LangSmithTracer
     }
 
     // Sequences are the user's: they may be made as they are read, and change while they are.
-    private IReadOnlyList<T> Given<T>(IEnumerable<T>? items, string name)
+    private T[] Given<T>(IEnumerable<T>? items, string name)
     {
         if (items is null or T[] { Length: 0 })
             return [];
         var given = new List<T>();
         Guard(Fault.CallbackFailed, name, (given, items), static state => state.given.AddRange(state.items));
-        return given;
+        return [.. given];
     }
 
     private JsonElement? CaptureObject(RunPart part, object? value, string name)

@@ -30,7 +30,7 @@ internal static partial class PayloadSerializer
                 JsonElement { ValueKind: JsonValueKind.Undefined } => JsonSerializer.SerializeToElement(null, Json.String!),
                 // The document it belongs to may be disposed before the run ends.
                 JsonElement element => element.Clone(),
-                _ when IsDeferred(value.GetType()) => throw new NotSupportedException("The value is work still to be done; tracing must not do it, or wait for it."),
+                _ when IsLeftAlone(value.GetType()) => throw new NotSupportedException("The value is work still to be done, or an HTTP message; tracing leaves it alone."),
                 _ => JsonSerializer.SerializeToElement(value, options.GetTypeInfo(value.GetType())),
             };
         }
@@ -43,14 +43,18 @@ internal static partial class PayloadSerializer
     }
 
     // Reading a task's result blocks, reading a query runs it: what the caller returns is for the caller to consume.
-    private static bool IsDeferred(Type type)
+    private static bool IsLeftAlone(Type type)
     {
         if (typeof(Task).IsAssignableFrom(type) || typeof(Stream).IsAssignableFrom(type) || typeof(Delegate).IsAssignableFrom(type)
             || typeof(IQueryable).IsAssignableFrom(type) || type == typeof(ValueTask) || type == typeof(CancellationToken)
             || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ValueTask<>)))
             return true;
+        // Messages and contexts of HTTP: what they hold is headers with credentials, and content that can be read once.
+        var space = type.Namespace ?? "";
+        if (space.StartsWith("System.Net.Http", StringComparison.Ordinal) || space.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal))
+            return true;
         return typeof(IEnumerable).IsAssignableFrom(type) && !typeof(ICollection).IsAssignableFrom(type)
-            && (type.Namespace is "System.Linq" || type.Name.StartsWith('<'));
+            && (space.StartsWith("System.Linq", StringComparison.Ordinal) || type.Name.StartsWith('<'));
     }
 
     /// <summary>Serialises values with the default options; the last of a key wins.</summary>
@@ -113,7 +117,7 @@ internal static partial class PayloadSerializer
         {
             TypeInfoResolver = JsonTypeInfoResolver.Combine(options.TypeInfoResolver, Json, DefaultOptions.TypeInfoResolver),
             // The last: a converter of the user's wins.
-            Converters = { new DeferredConverter() },
+            Converters = { new LeftAloneConverter() },
         };
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Reflection is used only where the application has it switched on; AOT applications give a resolver.")]
@@ -127,16 +131,16 @@ internal static partial class PayloadSerializer
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
             NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals | JsonNumberHandling.AllowReadingFromString,
             ReferenceHandler = ReferenceHandler.IgnoreCycles,
-            Converters = { new DeferredConverter() },
+            Converters = { new LeftAloneConverter() },
         };
         options.MakeReadOnly();
         return options;
     }
 
-    /// <summary>Leaves alone what is found inside a value and is still to be done: its type's name stands for it.</summary>
-    private sealed class DeferredConverter : JsonConverter<object>
+    /// <summary>What is left alone when it is handed over is left alone inside a value too: its type's name stands for it.</summary>
+    private sealed class LeftAloneConverter : JsonConverter<object>
     {
-        public override bool CanConvert(Type typeToConvert) => IsDeferred(typeToConvert);
+        public override bool CanConvert(Type typeToConvert) => IsLeftAlone(typeToConvert);
 
         public override object Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             throw new NotSupportedException();

@@ -31,7 +31,7 @@ public readonly struct RunParent : IEquatable<RunParent>
     private RunParent(RunContext? context, bool isLocal)
     {
         _isExplicit = true;
-        Context = context;
+        Context = ReferenceEquals(context, RunContext.Nothing) ? null : context;
         IsLocal = isLocal;
     }
 
@@ -53,21 +53,25 @@ public readonly struct RunParent : IEquatable<RunParent>
     public static implicit operator RunParent(RunContext? context) => FromContext(context);
 
     /// <summary>A run of this process.</summary>
-    /// <param name="run">The run; it may have ended.</param>
-    public static implicit operator RunParent(RunTree run) => FromRun(run);
+    /// <param name="run">The run; it may have ended. Null means <see cref="Current"/>.</param>
+    public static implicit operator RunParent(RunTree? run) => FromRun(run);
 
     /// <summary>A run of another process; null means <see cref="None"/>.</summary>
     /// <param name="context">The run.</param>
     public static RunParent FromContext(RunContext? context) => new(context, false);
 
     /// <summary>A run of this process.</summary>
-    /// <param name="run">The run; it may have ended.</param>
-    /// <exception cref="ArgumentNullException"><paramref name="run"/> is null.</exception>
-    public static RunParent FromRun(RunTree run)
+    /// <param name="run">
+    /// The run; it may have ended. Null, or a run that was never recorded because tracing is off or only passes through,
+    /// means <see cref="Current"/>.
+    /// </param>
+    public static RunParent FromRun(RunTree? run) => run switch
     {
-        ArgumentNullException.ThrowIfNull(run);
-        return run.IsRecorded ? new RunParent(run.Context, true) : Current;
-    }
+        { IsRecorded: true } => new RunParent(run.Context, true),
+        // What was sampled out stays so.
+        _ when ReferenceEquals(run, RunTree.NotSampled) => new RunParent(RunContext.NotSampled, false),
+        _ => Current,
+    };
 
     /// <summary>The run some headers carry; <see cref="None"/> when they carry none, or none that can be believed.</summary>
     /// <param name="headers">The headers, their names in any case.</param>

@@ -14,6 +14,9 @@ public sealed class RunScope : IDisposable
     /// <summary>The scope of a run nobody records.</summary>
     internal static RunScope NotRecorded { get; } = new(RunTree.NotRecorded, null);
 
+    /// <summary>The scope of a run below one that was sampled out.</summary>
+    internal static RunScope NotSampled { get; } = new(RunTree.NotSampled, null);
+
     /// <summary>The scope of a run where tracing is off.</summary>
     internal static RunScope Off { get; } = new(RunTree.Off, null);
 

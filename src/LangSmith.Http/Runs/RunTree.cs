@@ -17,7 +17,9 @@ public sealed class RunTree
     private readonly LangSmithTracer? _tracer;
     private readonly DottedOrder.Identity _identity;
     private readonly string _dottedOrder;
-    private readonly bool _isOff;
+
+    // What outbound requests carry in place of a run that is not recorded; null means what is current.
+    private readonly RunContext? _instead;
 
     // One lock for what may change while others read it.
     private readonly object _gate = new();
@@ -58,9 +60,9 @@ public sealed class RunTree
         _inputs = inputs;
     }
 
-    private RunTree(bool isOff)
+    private RunTree(RunContext? instead)
     {
-        _isOff = isOff;
+        _instead = instead;
         Name = "";
         RunType = RunTypes.Chain;
         _dottedOrder = "";
@@ -73,10 +75,13 @@ public sealed class RunTree
     public static RunTree? Current => Ambient.Current?.Run;
 
     /// <summary>The run that stands in where none is recorded.</summary>
-    internal static RunTree NotRecorded { get; } = new(isOff: false);
+    internal static RunTree NotRecorded { get; } = new(instead: null);
+
+    /// <summary>The run that stands in where a trace was sampled out: whoever continues it is told so.</summary>
+    internal static RunTree NotSampled { get; } = new(RunContext.NotSampled);
 
     /// <summary>The run that stands in where tracing is off: outbound requests carry nothing.</summary>
-    internal static RunTree Off { get; } = new(isOff: true);
+    internal static RunTree Off { get; } = new(RunContext.Nothing);
 
     /// <summary>Whether somebody records this run.</summary>
     public bool IsRecorded => _tracer is not null;
@@ -190,7 +195,7 @@ public sealed class RunTree
         get
         {
             if (_tracer is null)
-                return _isOff ? RunContext.Nothing : Ambient.Current?.Context ?? RunContext.Nothing;
+                return _instead ?? Ambient.Current?.Context ?? RunContext.Nothing;
             // Built once, and again when metadata or tags have changed.
             return Volatile.Read(ref _context) ?? BuildContext();
         }

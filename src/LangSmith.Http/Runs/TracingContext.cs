@@ -24,6 +24,19 @@ public static class TracingContext
     public static IDisposable UseParent(RunContext? parent) => Ambient.EnterParent(parent);
 
     /// <summary>
+    /// Makes a run of this process current again, in a flow of execution that lost it or never had it; the counterpart of
+    /// <c>withRunTree</c> for a local run. The run is not ended with the scope.
+    /// </summary>
+    /// <param name="run">The run; null, or one that is not recorded, changes nothing but what a sampled-out run does.</param>
+    /// <returns>The scope.</returns>
+    public static IDisposable UseRun(RunTree? run) => run switch
+    {
+        { IsRecorded: true } => Ambient.EnterRun(run),
+        _ when ReferenceEquals(run, RunTree.NotSampled) => Ambient.EnterParent(RunContext.NotSampled),
+        _ => Ambient.EnterSame(),
+    };
+
+    /// <summary>
     /// Sets what runs started inside the scope get. A value that is not given stays as it is; tags and metadata are
     /// added to those of the scope around.
     /// </summary>

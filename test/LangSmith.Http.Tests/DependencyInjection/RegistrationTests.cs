@@ -114,6 +114,28 @@ public sealed class RegistrationTests
     }
 
     [Test]
+    public async Task AddTransientByHand_AsTheHttpClientDocumentationSays_TargetsAndKillSwitchHold([Values] bool isFirst, [Values] bool isOff)
+    {
+        var services = new ServiceCollection();
+        if (isFirst)
+            services.AddTransient<LangSmithPropagationHandler>();
+        services.AddLangSmith(options => options.Enabled = !isOff);
+        if (!isFirst)
+            services.AddTransient<LangSmithPropagationHandler>();
+        Stub(services.AddHttpClient("answers").AddHttpMessageHandler<LangSmithPropagationHandler>());
+        services.Configure<LangSmithPropagationOptions>("answers", static options => options.Targets.Add("https://answers.internal"));
+        await using var provider = services.BuildServiceProvider();
+        using var http = provider.GetRequiredService<IHttpClientFactory>().CreateClient("answers");
+        using var parent = TracingContext.UseParent(RunContext.FromDottedOrder("20231114T221320123456Z018bcfe5-687b-7000-8000-000000000001"));
+        using (await http.GetAsync(new Uri("https://third-party.example/")))
+        using (await http.GetAsync(new Uri("https://answers.internal/")))
+        {
+        }
+
+        Assert.That(_stubs.Single().Sent.Select(static sent => sent.Count), Is.EqualTo(new[] { 0, isOff ? 0 : 1 }));
+    }
+
+    [Test]
     public void ConfigureHttpClientDefaults_WithoutTargets_WarnsOnce([Values("plain", "propagation", "targets", "one client")] string kind)
     {
         using var lines = new LogLines();
@@ -260,6 +282,8 @@ public sealed class RegistrationTests
         Assert.That(options.Project, Is.EqualTo("mine"));
         options = Resolve(static services => services.Configure<LangSmithOptions>(static options => options.Project = "before").AddLangSmith());
         Assert.That(options.Project, Is.EqualTo("before"), "code wins over configuration whatever the order");
+        options = Resolve(services => services.AddLangSmith(static options => options.Project = "before").AddLangSmith(configuration.GetSection("Mine")));
+        Assert.That(options.Project, Is.EqualTo("before"), "over a section that is given later too");
 
         LangSmithOptions Resolve(Action<IServiceCollection> add)
         {

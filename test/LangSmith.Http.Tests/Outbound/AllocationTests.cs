@@ -45,6 +45,17 @@ public class AllocationTests
     }
 
     [Test]
+    public void Send_ClearedOrSuppressedContextAboveSockets_AllocatesNothing([Values] bool isSuppressed)
+    {
+        using var scope = isSuppressed ? TracingContext.Suppress() : TracingContext.UseParent(null);
+        var policy = new OutboundPolicies.Entry("", OutboundPolicy.Default);
+        using var plain = new HttpMessageInvoker(new StubAboveSockets(null));
+        using var ours = new HttpMessageInvoker(new LangSmithPropagationHandler(new HopHandler(new StubAboveSockets(null), policy)));
+
+        Assert.That(BytesPerCall(() => Send(ours, isAsync: true)), Is.EqualTo(BytesPerCall(() => Send(plain, isAsync: true))));
+    }
+
+    [Test]
     public void Send_NoRunThroughFactory_AllocatesNothing([Values] bool isAsync)
     {
         using var provider = Provider();
@@ -86,8 +97,9 @@ public class AllocationTests
         using var activity = new Activity("request").Start();
         var propagator = DistributedContextPropagator.CreateW3CPropagator();
         using var plain = new HttpMessageInvoker(new StubAboveSockets(propagator));
+        var policy = new OutboundPolicies.Entry("", OutboundPolicy.Default);
         using var ours = new HttpMessageInvoker(new LangSmithPropagationHandler(
-            new HopHandler(new StubAboveSockets(new HopPropagator(propagator, followsRedirects: true)))));
+            new HopHandler(new StubAboveSockets(new HopPropagator(propagator, followsRedirects: true, policy)), policy)));
 
         var extra = BytesPerCall(() => Send(ours, isAsync)) - BytesOfTwoHeaders(plain, scope.Run, isAsync);
 

@@ -179,6 +179,46 @@ public sealed class HandlerTests
     }
 
     [Test]
+    public async Task Send_OneThreadKeyIsTooLong_TheOthersStay()
+    {
+        using var scope = _tracer.StartRun("ask");
+        scope.Run.AddMetadata("session_id", new string('x', 5000));
+        scope.Run.AddMetadata("thread_id", "t-1");
+        scope.Run.AddMetadata("conversation_id", "c-1");
+        var sent = await SendAsync();
+        Assert.That(sent["baggage"], Is.EqualTo(new[] { "langsmith-metadata=%7B%22thread_id%22%3A%22t-1%22%2C%22conversation_id%22%3A%22c-1%22%7D,langsmith-project=own" }));
+    }
+
+    [Test]
+    public async Task Send_SwitchedOffOrSuppressedBetweenAttempts_HeadersOfTheFirstAttemptAreTakenOff([Values] bool isOff)
+    {
+        var sockets = new SocketsHttpHandler();
+        var stub = new StubHandler();
+        // A stub above real sockets: the handler remembers the message, and nothing is sent.
+        using var invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new Above(stub) { InnerHandler = sockets }));
+        using var scope = _tracer.StartRun("ask");
+        using var request = new HttpRequestMessage(HttpMethod.Get, "https://answers.internal/");
+        await invoker.SendAsync(request, default);
+        if (!isOff)
+            request.SuppressLangSmithPropagation();
+        using (isOff ? TracingContext.With(enabled: false) : null)
+            await invoker.SendAsync(request, default);
+        Assert.That(stub.Sent.Select(static sent => sent.Count), Is.EqualTo(new[] { 2, 0 }));
+    }
+
+    [Test]
+    public async Task Send_SuppressedRequestWithHeadersOfItsOwn_IsLeftAlone()
+    {
+        using var scope = _tracer.StartRun("ask");
+        var sent = await SendAsync(request =>
+        {
+            request.Headers.Add("langsmith-trace", scope.Run.DottedOrder);
+            request.SuppressLangSmithPropagation();
+        });
+        Assert.That(sent["langsmith-trace"], Is.EqualTo(new[] { scope.Run.DottedOrder }));
+    }
+
+    [Test]
     public async Task Send_PropagatedMetadataKeys_OnlyTheseTravel()
     {
         using var scope = _tracer.StartRun("ask");
@@ -292,6 +332,12 @@ public sealed class HandlerTests
         configure?.Invoke(request);
         using var response = await invoker.SendAsync(request, default);
         return stub.Sent.Single();
+    }
+
+    private sealed class Above(StubHandler stub) : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            new HttpMessageInvoker(stub, disposeHandler: false).SendAsync(request, cancellationToken);
     }
 
     private sealed class Nobody : IRunRecorder

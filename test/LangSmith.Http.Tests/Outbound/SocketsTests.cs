@@ -113,8 +113,11 @@ public sealed class SocketsTests
         }
 
         using var scope = _tracer.StartRun("ask");
+        using var activity = new Activity("request").Start();
+        activity.AddBaggage("tenant", "7");
         var received = await SendAsync(new LangSmithPropagationHandler(shared), "/ok");
         Assert.That(received.Single()["langsmith-trace"].ToArray(), Is.EqualTo(new[] { scope.Run.DottedOrder }));
+        Assert.That(received.Single()["baggage"].ToArray(), Is.EqualTo(new[] { "langsmith-project=own,tenant=7" }));
     }
 
     [Test]
@@ -160,6 +163,69 @@ public sealed class SocketsTests
         using var scope = _tracer.StartRun("ask");
         var received = await SendAsync(new RetryHandler { InnerHandler = discovery }, "/unavailable", new Uri("http://answers.internal"));
         Assert.That(received.Select(static request => request["langsmith-trace"].ToString()), Is.EqualTo(Enumerable.Repeat(scope.Run.DottedOrder, 3)));
+    }
+
+    [Test]
+    public async Task Send_RetryAtTheOtherOriginWithAnotherQuery_StillGetsNothing()
+    {
+        using var scope = _tracer.StartRun("ask");
+        var retry = new ChangingRetryHandler { InnerHandler = new LangSmithPropagationHandler(new SocketsHttpHandler()) };
+        var received = await SendAsync(retry, "/redirect-other-unavailable");
+        Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0, 0 }));
+        Assert.That(received.Select(static request => request["baggage"].Count), Is.EqualTo(new[] { 1, 0, 0 }));
+    }
+
+    [Test]
+    public async Task Send_RetryBelowClonesTheMessageWithoutItsOptions_RedirectsAreStillJudged()
+    {
+        using var scope = _tracer.StartRun("ask");
+        var received = await SendAsync(new LangSmithPropagationHandler(new CloningHandler { InnerHandler = new SocketsHttpHandler() }), "/redirect-other");
+        Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
+        Assert.That(received.Select(static request => request["baggage"].Count), Is.EqualTo(new[] { 1, 0 }));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Send_ActivityStartedBelowTheHandler_ItsBaggageArrivesToo(bool followsRedirects)
+    {
+        using var scope = _tracer.StartRun("ask");
+        var below = new ActivityHandler { InnerHandler = new SocketsHttpHandler { AllowAutoRedirect = followsRedirects } };
+        var received = await SendAsync(new LangSmithPropagationHandler(below), "/ok");
+        Assert.That(received.Single()["baggage"].ToArray(), Is.EqualTo(new[] { "langsmith-project=own,tenant=7" }));
+    }
+
+    [TestCase(2000, 1)]
+    [TestCase(40, 1024)]
+    public async Task Send_ActivityBaggageFilledByACaller_IsBoundedAsTheRuntimesOwnIs(int members, int length)
+    {
+        using var activity = new Activity("request").Start();
+        for (var i = 0; i < members; i++)
+            activity.AddBaggage($"k{i}", new string('v', length));
+        using var scope = _tracer.StartRun("ask");
+        using var counts = new Counts();
+        var received = await SendAsync(new LangSmithPropagationHandler(new SocketsHttpHandler()), "/ok");
+        var line = received.Single()["baggage"].Single()!;
+        Assert.That(line, Has.Length.LessThanOrEqualTo(8192));
+        Assert.That(line.Split(','), Has.Length.InRange(2, 65).And.All.Matches<string>(member => !member.StartsWith('k') || member.Length >= length + 3));
+        Assert.That(counts["langsmith.http.outbound.over_budget:activity_baggage"], Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Send_ListenerOfTheMeterThrows_TheRequestDoesNot()
+    {
+        using var listener = new System.Diagnostics.Metrics.MeterListener
+        {
+            InstrumentPublished = static (instrument, listener) =>
+            {
+                if (instrument.Meter.Name == "LangSmith.Http")
+                    listener.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>(static (_, _, _, _) => throw new InvalidOperationException("listener"));
+        listener.Start();
+        using var scope = _tracer.StartRun("ask");
+        var received = await SendAsync(new LangSmithPropagationHandler(new SocketsHttpHandler()), "/redirect-other");
+        Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
     }
 
     [Test]
@@ -324,6 +390,7 @@ public sealed class SocketsTests
         {
             "/unavailable" => (503, null),
             "/redirect-other" => (307, new Uri(_other.Origin, "/ok")),
+            "/redirect-other-unavailable" => (307, new Uri(_other.Origin, "/unavailable")),
             "/away-and-back" => (307, new Uri(_other.Origin, "/back")),
             "/back" => (307, new Uri(_first.Origin, "/ok")),
             _ => (200, (Uri?)null),
@@ -332,6 +399,38 @@ public sealed class SocketsTests
         if (to is not null)
             context.Response.Headers.Location = to.ToString() + context.Request.QueryString;
         return Task.CompletedTask;
+    }
+
+    // As services do whose links are signed, or good for one use.
+    private sealed class ChangingRetryHandler : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            (await base.SendAsync(request, cancellationToken)).Dispose();
+            request.RequestUri = new Uri(request.RequestUri + "&attempt=2");
+            return await base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    private sealed class CloningHandler : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            using var clone = new HttpRequestMessage(request.Method, request.RequestUri);
+            foreach (var (name, values) in request.Headers)
+                clone.Headers.TryAddWithoutValidation(name, values);
+            return await base.SendAsync(clone, cancellationToken);
+        }
+    }
+
+    private sealed class ActivityHandler : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            using var activity = new Activity("below").Start();
+            activity.AddBaggage("tenant", "7");
+            return await base.SendAsync(request, cancellationToken);
+        }
     }
 
     private sealed class DiscoveryHandler(Func<Uri> next) : DelegatingHandler

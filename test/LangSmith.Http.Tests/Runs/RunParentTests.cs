@@ -124,7 +124,7 @@ public class RunParentTests
             Assert.That(RunParent.FromHeaders(Headers), Is.EqualTo(RunParent.FromDottedOrder(Recording.RemoteDottedOrder)));
             Assert.That(RunParent.FromHeaders(Headers).GetHashCode(), Is.EqualTo(RunParent.FromDottedOrder(Recording.RemoteDottedOrder).GetHashCode()));
             Assert.That(RunParent.FromHeaders(Headers) != RunParent.None, Is.True);
-            Assert.That(() => RunParent.FromRun(null!), Throws.ArgumentNullException);
+            Assert.That(RunParent.FromRun(null), Is.EqualTo(RunParent.Current));
         });
     }
 }

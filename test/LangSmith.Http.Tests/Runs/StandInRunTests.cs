@@ -1,0 +1,74 @@
+using System.Net.Http.Headers;
+
+namespace LangSmith.Http.Tests.Runs;
+
+/// <summary>Runs that nobody records, and what happens to those who hold on to them.</summary>
+public sealed class StandInRunTests
+{
+    [Test]
+    public void Parent_SampledOutRunAfterItsScope_ChildIsNotRecordedAndNobodyIsAskedAgain()
+    {
+        var recorder = new DelegateRecorder { Decide = _ => false };
+        var tracer = Recording.Tracer(recorder);
+        RunTree root;
+        using (var scope = tracer.StartRun("root"))
+            root = scope.Run;
+
+        using var child = tracer.StartRun("child", options: new RunOptions { Parent = root });
+
+        Assert.That((child.Run.IsRecorded, recorder.Asked), Is.EqualTo((false, 1)));
+        Assert.That(child.Run.ToHeaders(), Is.EqualTo(new Dictionary<string, string> { ["baggage"] = "langsmith-sampled=0" }));
+    }
+
+    [Test]
+    public void Context_OfARunThatPassedThrough_MakesNoBrokenTrace()
+    {
+        var passing = new LangSmithTracer(recorder: null);
+        RunContext nothing;
+        using (var scope = passing.StartRun("passed through"))
+            nothing = scope.Run.Context;
+        var recorder = new InMemoryRunRecorder();
+        var tracer = Recording.Tracer(recorder);
+
+        using (TracingContext.UseParent(nothing))
+            tracer.StartRun("below").Dispose();
+        tracer.StartRun("explicit", options: new RunOptions { Parent = nothing }).Dispose();
+
+        Assert.That(recorder.Runs.Select(run => run.ParentRunId), Is.EqualTo(new Guid?[] { null, null }));
+        Assert.That(recorder.Runs.Select(run => RunContext.FromDottedOrder(run.DottedOrder)), Has.All.Not.Null);
+    }
+
+    [Test]
+    public void UseRun_InAnotherFlow_IsTheRunWithoutItsTags()
+    {
+        var recorder = new InMemoryRunRecorder();
+        var tracer = Recording.Tracer(recorder);
+        using var scope = tracer.StartRun("root", options: new RunOptions { Tags = ["t"] });
+        using (TracingContext.Suppress())
+        using (TracingContext.UseRun(scope.Run))
+        {
+            Assert.That(RunTree.Current, Is.SameAs(scope.Run));
+            tracer.StartRun("child").Dispose();
+        }
+
+        var child = recorder.Runs[1];
+        Assert.That((child.ParentRunId, child.Tags.Count), Is.EqualTo(((Guid?)scope.Run.Id, 0)));
+        using (TracingContext.UseRun(null))
+            Assert.That(RunTree.Current, Is.SameAs(scope.Run), "nothing changes");
+    }
+
+    [Test]
+    public void Outputs_HttpMessages_AreNotLookedInto()
+    {
+        var recorder = new InMemoryRunRecorder();
+        var tracer = Recording.Tracer(recorder);
+        using var response = new HttpResponseMessage { RequestMessage = new HttpRequestMessage() };
+        response.RequestMessage.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "SECRET");
+
+        tracer.Run("direct", _ => response);
+        tracer.Run("inside", _ => new { response });
+
+        Assert.That(recorder.Runs.Select(run => run.Outputs.ToString()), Has.All.Not.Contains("SECRET"));
+        Assert.That(recorder.Runs[0].Outputs!.Value.GetProperty("output").GetString(), Is.EqualTo("System.Net.Http.HttpResponseMessage"));
+    }
+}

@@ -2,7 +2,8 @@ namespace LangSmith.Http;
 
 /// <summary>
 /// Where one client's headers may go, and how much they may say. Named by client: configure them with
-/// <c>AddLangSmithPropagation(o =&gt; …)</c>, or <c>services.Configure&lt;LangSmithPropagationOptions&gt;(clientName, …)</c>.
+/// <c>AddLangSmithPropagation(o =&gt; …)</c>, which has them validated when the application starts, or with
+/// <c>services.Configure&lt;LangSmithPropagationOptions&gt;(clientName, …)</c>; then it is when the client is first made.
 /// </summary>
 public sealed class LangSmithPropagationOptions
 {

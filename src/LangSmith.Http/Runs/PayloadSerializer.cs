@@ -63,6 +63,12 @@ internal static partial class PayloadSerializer
         var all = new Dictionary<string, JsonElement>();
         foreach (var (key, value) in values)
         {
+            if (key is null)
+            {
+                Telemetry.Count(Fault.BadArgument);
+                continue;
+            }
+
             all[key] = Serialize(value, DefaultOptions, out var error);
             if (error is not null)
                 Telemetry.Count(Fault.NotSerializable);

@@ -58,6 +58,15 @@ public sealed class StandInRunTests
     }
 
     [Test]
+    public void With_MetadataWithoutAKey_IsIgnored()
+    {
+        var recorder = new InMemoryRunRecorder();
+        using (TracingContext.With(metadata: [new(null!, 1), new("k", 2)]))
+            Recording.Tracer(recorder).StartRun("run").Dispose();
+        Assert.That(recorder.Runs.Single().Metadata.Keys, Is.EqualTo(new[] { "k" }));
+    }
+
+    [Test]
     public void Outputs_HttpMessages_AreNotLookedInto()
     {
         var recorder = new InMemoryRunRecorder();

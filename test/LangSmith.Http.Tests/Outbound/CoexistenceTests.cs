@@ -1,0 +1,148 @@
+using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry;
+using OpenTelemetry.Context.Propagation;
+
+namespace LangSmith.Http.Tests;
+
+/// <summary>Others who watch or trace the same requests: OpenTelemetry, diagnostic subscribers, meters, loggers, and what callers put into activities.</summary>
+public sealed class CoexistenceTests : TwoOrigins
+{
+    [Test]
+    public async Task Send_RealOpenTelemetryBaggage_BothArrive()
+    {
+        // What OpenTelemetry.Instrumentation.Http does when a request starts, with the real propagators and Baggage.Current.
+        Sdk.SetDefaultTextMapPropagator(new CompositeTextMapPropagator([new TraceContextPropagator(), new BaggagePropagator()]));
+        Baggage.SetBaggage("tenant", "7");
+        using var activities = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "System.Net.Http",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+        };
+        ActivitySource.AddActivityListener(activities);
+        using var subscription = new OnRequestStart(static request => Propagators.DefaultTextMapPropagator.Inject(
+            new PropagationContext(Activity.Current!.Context, Baggage.Current),
+            request,
+            static (message, name, value) =>
+            {
+                message.Headers.Remove(name);
+                message.Headers.Add(name, value);
+            }));
+        try
+        {
+            using var scope = Tracer.StartRun("ask");
+            var received = await SendAsync(new RetryHandler { InnerHandler = new LangSmithPropagationHandler(new SocketsHttpHandler()) }, "/unavailable");
+            Assert.That(received, Has.Length.EqualTo(3));
+            Assert.That(received.Select(static request => request["baggage"].ToArray()), Has.All.EqualTo(new[] { "langsmith-project=own,tenant=7" }));
+            Assert.That(received.Select(static request => request["traceparent"].Count), Has.All.EqualTo(1));
+        }
+        finally
+        {
+            Baggage.ClearBaggage();
+        }
+    }
+
+    [Test]
+    public async Task Send_SomebodyElseWantsTheActivity_ItsTraceparentIsSent()
+    {
+        using var none = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "System.Net.Http",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.None,
+        };
+        ActivitySource.AddActivityListener(none);
+        using var scope = Tracer.StartRun("ask");
+        var alone = await SendAsync(new LangSmithPropagationHandler(new SocketsHttpHandler()), "/ok");
+        using var subscriber = new OnRequestStart(static _ => { });
+        var together = await SendAsync(new LangSmithPropagationHandler(new SocketsHttpHandler()), "/ok");
+        Assert.That(alone.Single()["traceparent"], Is.Empty, "the activity is only there for us");
+        Assert.That(together.Single()["traceparent"], Has.Count.EqualTo(1), "the activity is the subscriber's");
+        Assert.That(together.Single()["langsmith-trace"], Has.Count.EqualTo(1));
+    }
+
+    [TestCase(2000, 1)]
+    [TestCase(40, 1024)]
+    public async Task Send_ActivityBaggageFilledByACaller_IsBoundedAsTheRuntimesOwnIs(int members, int length)
+    {
+        using var activity = new Activity("request").Start();
+        for (var i = 0; i < members; i++)
+            activity.AddBaggage($"k{i}", new string('v', length));
+        using var scope = Tracer.StartRun("ask");
+        using var counts = new Counts();
+        var received = await SendAsync(new LangSmithPropagationHandler(new SocketsHttpHandler()), "/ok");
+        var line = received.Single()["baggage"].Single()!;
+        Assert.That(line, Has.Length.LessThanOrEqualTo(8192));
+        Assert.That(line.Split(','), Has.Length.InRange(2, 65).And.All.Matches<string>(member => !member.StartsWith('k') || member.Length >= length + 3));
+        Assert.That(counts["langsmith.http.outbound.over_budget:activity_baggage"], Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Send_ListenerOfTheMeterThrows_TheRequestDoesNot()
+    {
+        using var listener = new System.Diagnostics.Metrics.MeterListener
+        {
+            InstrumentPublished = static (instrument, listener) =>
+            {
+                if (instrument.Meter.Name == "LangSmith.Http")
+                    listener.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>(static (_, _, _, _) => throw new InvalidOperationException("listener"));
+        listener.Start();
+        using var scope = Tracer.StartRun("ask");
+        var received = await SendAsync(new LangSmithPropagationHandler(new SocketsHttpHandler()), "/redirect-other");
+        Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
+    }
+
+    [Test]
+    public async Task Send_FactoryAtTraceLevel_NothingOfOursLogsAValue()
+    {
+        using var lines = new LogLines();
+        var services = new ServiceCollection().AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(lines)).AddLangSmith();
+        services.AddHttpClient("answers").AddHttpMessageHandler<LangSmithPropagationHandler>();
+        await using var provider = services.BuildServiceProvider();
+        using var http = provider.GetRequiredService<IHttpClientFactory>().CreateClient("answers");
+        using var scope = Tracer.StartRun("ask");
+        scope.Run.AddMetadata("user", "SECRET");
+        using (await http.GetAsync(new Uri(First.Origin, "/ok?case=logs")))
+        {
+        }
+
+        Assert.That(lines.Ours.Select(static line => line.Text), Is.EqualTo(new[] { $"LangSmith headers for GET http://127.0.0.1:{First.Origin.Port}: injected" }));
+    }
+
+    private sealed class OnRequestStart : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>, IDisposable
+    {
+        private readonly Action<HttpRequestMessage> _act;
+        private readonly List<IDisposable> _subscriptions = [];
+
+        public OnRequestStart(Action<HttpRequestMessage> act)
+        {
+            _act = act;
+            _subscriptions.Add(DiagnosticListener.AllListeners.Subscribe(this));
+        }
+
+        public void OnNext(DiagnosticListener value)
+        {
+            if (value.Name == "HttpHandlerDiagnosticListener")
+                _subscriptions.Add(value.Subscribe(this));
+        }
+
+        public void OnNext(KeyValuePair<string, object?> value)
+        {
+            if (value.Key == "System.Net.Http.HttpRequestOut.Start")
+                _act((HttpRequestMessage)value.Value!.GetType().GetProperty("Request")!.GetValue(value.Value)!);
+        }
+
+        public void OnCompleted()
+        {
+        }
+
+        public void OnError(Exception error)
+        {
+        }
+
+        public void Dispose() => _subscriptions.ForEach(static subscription => subscription.Dispose());
+    }
+}

@@ -1,0 +1,163 @@
+using System.Diagnostics;
+
+namespace LangSmith.Http.Tests;
+
+/// <summary>Other handlers in the chain: service discovery, retries that change or copy the message, handlers that call somebody else.</summary>
+public sealed class HandlerChainTests : TwoOrigins
+{
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Send_HandlerBelowRewritesTheHost_AsServiceDiscoveryDoes_HeadersArriveOnEveryAttempt(bool isInsideRetry)
+    {
+        // answers.internal is one instance first and another on the retry; both are where the client meant to go.
+        var instances = new Queue<Uri>([First.Origin, Other.Origin, First.Origin]);
+        var discovery = new DiscoveryHandler(() => instances.Dequeue()) { InnerHandler = new SocketsHttpHandler() };
+        HttpMessageHandler chain = isInsideRetry
+            ? new LangSmithPropagationHandler(new RetryHandler { InnerHandler = discovery })
+            : new RetryHandler { InnerHandler = new LangSmithPropagationHandler(discovery) };
+        using var scope = Tracer.StartRun("ask");
+
+        var received = await SendAsync(chain, "/unavailable", new Uri("http://answers.internal"));
+
+        Assert.That(received, Has.Length.EqualTo(3));
+        Assert.That(received.Select(static request => request["langsmith-trace"].ToString()), Has.All.EqualTo(scope.Run.DottedOrder));
+        Assert.That(received.Select(static request => request["baggage"].ToString()), Has.All.EqualTo("langsmith-project=own"));
+    }
+
+    [Test]
+    public async Task Send_DiscoveryAboveTheHandler_HeadersArriveOnEveryAttempt()
+    {
+        var instances = new Queue<Uri>([First.Origin, Other.Origin, First.Origin]);
+        var discovery = new DiscoveryHandler(() => instances.Dequeue()) { InnerHandler = new LangSmithPropagationHandler(new SocketsHttpHandler()) };
+        using var scope = Tracer.StartRun("ask");
+        var received = await SendAsync(new RetryHandler { InnerHandler = discovery }, "/unavailable", new Uri("http://answers.internal"));
+        Assert.That(received.Select(static request => request["langsmith-trace"].ToString()), Is.EqualTo(Enumerable.Repeat(scope.Run.DottedOrder, 3)));
+    }
+
+    [Test]
+    public async Task Send_RetryAtTheOtherOriginWithAnotherQuery_StillGetsNothing()
+    {
+        using var scope = Tracer.StartRun("ask");
+        var retry = new ChangingRetryHandler { InnerHandler = new LangSmithPropagationHandler(new SocketsHttpHandler()) };
+        var received = await SendAsync(retry, "/redirect-other-unavailable");
+        Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0, 0 }));
+        Assert.That(received.Select(static request => request["baggage"].Count), Is.EqualTo(new[] { 1, 0, 0 }));
+    }
+
+    [Test]
+    public async Task Send_RetryBelowClonesTheMessageWithoutItsOptions_RedirectsAreStillJudged()
+    {
+        using var scope = Tracer.StartRun("ask");
+        var received = await SendAsync(new LangSmithPropagationHandler(new CloningHandler { InnerHandler = new SocketsHttpHandler() }), "/redirect-other");
+        Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
+        Assert.That(received.Select(static request => request["baggage"].Count), Is.EqualTo(new[] { 1, 0 }));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Send_ActivityStartedBelowTheHandler_ItsBaggageArrivesToo(bool followsRedirects)
+    {
+        using var scope = Tracer.StartRun("ask");
+        var below = new ActivityHandler { InnerHandler = new SocketsHttpHandler { AllowAutoRedirect = followsRedirects } };
+        var received = await SendAsync(new LangSmithPropagationHandler(below), "/ok");
+        Assert.That(received.Single()["baggage"].ToArray(), Is.EqualTo(new[] { "langsmith-project=own,tenant=7" }));
+    }
+
+    [Test]
+    public async Task Send_RedirectAwayAndBack_HeadersAreThereAgain()
+    {
+        using var scope = Tracer.StartRun("ask");
+        var received = await SendAsync(new LangSmithPropagationHandler(new SocketsHttpHandler()), "/away-and-back");
+        Assert.That(received.Select(static request => (request.Path, request["langsmith-trace"].Count, request["baggage"].ToString())), Is.EquivalentTo(new[]
+        {
+            ("/away-and-back", 1, "langsmith-project=own"),
+            ("/back", 0, ""),
+            ("/ok", 1, "langsmith-project=own"),
+        }));
+    }
+
+    [Test]
+    public async Task Send_PrivateActivity_IsNeverSeenByOtherCallsOrListeners()
+    {
+        var started = new List<string>();
+        using var activities = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "MyApp",
+            ActivityStarted = activity => started.Add(activity.OperationName),
+        };
+        ActivitySource.AddActivityListener(activities);
+        Activity? seen = null;
+        // A handler above the primary one that calls somebody else, as those that fetch tokens do.
+        var other = new CallOtherHandler(() => SendAsync(new SocketsHttpHandler(), "/ok"), () => seen = Activity.Current)
+        {
+            InnerHandler = new SocketsHttpHandler(),
+        };
+        using var scope = Tracer.StartRun("ask");
+        var received = await SendAsync(new LangSmithPropagationHandler(other), "/ok");
+        Assert.That(received.Single()["traceparent"], Is.Empty);
+        Assert.That(other.Received.Single()["traceparent"], Is.Empty);
+        Assert.That(seen, Is.Null);
+        Assert.That(started, Is.Empty);
+    }
+
+    // As services do whose links are signed, or good for one use.
+    private sealed class ChangingRetryHandler : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            (await base.SendAsync(request, cancellationToken)).Dispose();
+            request.RequestUri = new Uri(request.RequestUri + "&attempt=2");
+            return await base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    private sealed class CloningHandler : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            using var clone = new HttpRequestMessage(request.Method, request.RequestUri);
+            foreach (var (name, values) in request.Headers)
+                clone.Headers.TryAddWithoutValidation(name, values);
+            return await base.SendAsync(clone, cancellationToken);
+        }
+    }
+
+    private sealed class ActivityHandler : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            using var activity = new Activity("below").Start();
+            activity.AddBaggage("tenant", "7");
+            return await base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    private sealed class DiscoveryHandler(Func<Uri> next) : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var logical = request.RequestUri!;
+            request.RequestUri = new Uri(next(), logical.PathAndQuery);
+            try
+            {
+                return await base.SendAsync(request, cancellationToken);
+            }
+            finally
+            {
+                request.RequestUri = logical;
+            }
+        }
+    }
+
+    private sealed class CallOtherHandler(Func<Task<ReceivedRequest[]>> call, Action look) : DelegatingHandler
+    {
+        public ReceivedRequest[] Received { get; private set; } = [];
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            look();
+            Received = await call();
+            return await base.SendAsync(request, cancellationToken);
+        }
+    }
+}

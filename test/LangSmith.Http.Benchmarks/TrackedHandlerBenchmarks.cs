@@ -6,7 +6,7 @@ namespace LangSmith.Http.Benchmarks;
 /// <summary>The handler where redirects are followed: each message is remembered, and written again on each hop.</summary>
 public class TrackedHandlerBenchmarks
 {
-    private static readonly OutboundPolicies.Entry Policy = new("", OutboundPolicy.Default);
+    private static readonly ClientPolicy Client = new(OutboundPolicy.Default);
 
     private HttpMessageInvoker _invoker = null!;
     private HopPropagator _propagator = null!;
@@ -41,15 +41,15 @@ public class TrackedHandlerBenchmarks
     {
         Samples.EnterRun();
         new Activity("request").Start();
-        var primary = new StubAboveSockets(new HopPropagator(DistributedContextPropagator.Current, followsRedirects: true, Policy));
-        _invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new HopHandler(primary, Policy)));
+        var primary = new StubAboveSockets(new HopPropagator(DistributedContextPropagator.Current, followsRedirects: true, Client));
+        _invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new HopHandler(primary, Client)));
     }
 
     [GlobalSetup(Target = nameof(Hop))]
     public void SetUpHop()
     {
         Samples.EnterRun();
-        _propagator = new HopPropagator(DistributedContextPropagator.CreateNoOutputPropagator(), followsRedirects: true, Policy);
+        _propagator = new HopPropagator(DistributedContextPropagator.CreateNoOutputPropagator(), followsRedirects: true, Client);
         _tracked = new HttpRequestMessage(HttpMethod.Get, Samples.Uri);
         using var invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new StubAboveSockets()));
         invoker.SendAsync(_tracked, CancellationToken.None).GetAwaiter().GetResult();

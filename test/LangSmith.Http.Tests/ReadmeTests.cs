@@ -4,24 +4,33 @@ using Microsoft.CodeAnalysis.CSharp;
 
 namespace LangSmith.Http.Tests;
 
-/// <summary>Every C# block of the README compiles, as a program of its own around which its surroundings are made up.</summary>
+/// <summary>
+/// Every C# block of the README compiles. One that begins with a using directive is a whole program, to be pasted as it
+/// is; around the others their surroundings are made up.
+/// </summary>
 public sealed partial class ReadmeTests
 {
+    // Those of Microsoft.NET.Sdk, .Worker and .Web.
+    private const string ImplicitUsings = """
+        global using System;
+        global using System.Collections.Generic;
+        global using System.IO;
+        global using System.Linq;
+        global using System.Net.Http;
+        global using System.Threading;
+        global using System.Threading.Tasks;
+        global using Microsoft.AspNetCore.Builder;
+        global using Microsoft.Extensions.Configuration;
+        global using Microsoft.Extensions.DependencyInjection;
+        global using Microsoft.Extensions.Hosting;
+        global using Microsoft.Extensions.Logging;
+
+        """;
+
     private const string Usings = """
-        using System;
-        using System.Collections.Generic;
-        using System.IO;
-        using System.Linq;
-        using System.Net.Http;
         using System.Text.Json;
         using System.Text.RegularExpressions;
-        using System.Threading;
-        using System.Threading.Channels;
-        using System.Threading.Tasks;
         using LangSmith.Http;
-        using Microsoft.AspNetCore.Builder;
-        using Microsoft.Extensions.DependencyInjection;
-        using Microsoft.Extensions.Hosting;
 
         """;
 
@@ -52,12 +61,12 @@ public sealed partial class ReadmeTests
     [TestCaseSource(nameof(Blocks))]
     public void Block_AsAProgram_Compiles(string block)
     {
-        var usings = UsingDirective().Matches(block).Select(static match => match.Value);
-        var body = UsingDirective().Replace(block, "");
         var declarations = Surroundings
-            .Where(item => Regex.IsMatch(body, $@"\b{item.Name}\b") && !Regex.IsMatch(body, $@"(var|out var) {item.Name}\b"))
+            .Where(item => Regex.IsMatch(block, $@"\b{item.Name}\b") && !Regex.IsMatch(block, $@"(var|out var) {item.Name}\b"))
             .Select(static item => item.Declaration);
-        var source = $"#nullable enable\n{Usings}{string.Concat(usings.Except(Usings.Split('\n')))}\n{string.Join('\n', declarations)}\n{body}{Types}";
+        var source = block.StartsWith("using ", StringComparison.Ordinal)
+            ? ImplicitUsings + block
+            : $"{ImplicitUsings}{Usings}\n{string.Join('\n', declarations)}\n{block}{Types}";
         var compilation = CSharpCompilation.Create(
             "Readme",
             [CSharpSyntaxTree.ParseText(source, new CSharpParseOptions(LanguageVersion.Latest))],
@@ -68,11 +77,12 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Blocks_AreThere() => Assert.That(Blocks().Count(), Is.GreaterThan(5));
+    public void Blocks_AreThere()
+    {
+        Assert.That(Blocks().Count(), Is.GreaterThan(5));
+        Assert.That(Blocks().Count(static block => ((string)block.Arguments[0]!).StartsWith("using ", StringComparison.Ordinal)), Is.EqualTo(3), "console, worker, ASP.NET Core");
+    }
 
     [GeneratedRegex("^```csharp\n(?<code>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex CSharpBlock();
-
-    [GeneratedRegex(@"^using [\w.]+;\n", RegexOptions.Multiline)]
-    private static partial Regex UsingDirective();
 }

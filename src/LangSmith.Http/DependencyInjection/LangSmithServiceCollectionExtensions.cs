@@ -45,8 +45,7 @@ public static class LangSmithServiceCollectionExtensions
             provider.GetRequiredService<ILoggerFactory>().CreateLogger(Log.Category)));
         services.TryAddTransient(static provider => new LangSmithPropagationHandler(
             provider.GetRequiredService<LiveTracingState>().State,
-            provider.GetRequiredService<OutboundPolicies>().Get(Options.Options.DefaultName),
-            provider.GetRequiredService<ILoggerFactory>().CreateLogger(Log.Category)));
+            provider.GetRequiredService<OutboundPolicies>().Get(Options.Options.DefaultName)));
         services.AddLogging();
 
         // First of all sources, whatever was configured before this call: code wins over configuration.

@@ -32,7 +32,7 @@ internal sealed class PropagationBuilderFilter(
                 builder.AdditionalHandlers.Remove(handler);
             if (options.IsRemoved)
                 return;
-            ours[0].Use(state.State, policies.Get(name), _logger);
+            ours[0].Use(state.State, policies.Get(name));
             if (options.Targets.Count == 0 && (options.IsForAllClients || IsOnAllClients()) && Interlocked.Exchange(ref _isWarned, 1) == 0)
                 Log.DefaultsWithoutTargets(_logger);
         };

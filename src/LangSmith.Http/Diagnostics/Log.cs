@@ -25,6 +25,9 @@ internal static partial class Log
     [LoggerMessage(6, LogLevel.Warning, "LangSmith tracing is switched on, but nobody records runs: headers of callers are passed through and own runs are not created. Register an IRunRecorder, for example services.AddSingleton<IRunRecorder, InMemoryRunRecorder>() or the package LangSmith.Http.Export.", EventName = "NoRecorder")]
     internal static partial void NoRecorder(ILogger logger);
 
+    [LoggerMessage(9, LogLevel.Information, "Runs are not recorded: LangSmith tracing is not switched on. Set LANGSMITH_TRACING=true, LangSmith:Tracing or LangSmithOptions.Tracing.", EventName = "NotTracing")]
+    internal static partial void NotTracing(ILogger logger);
+
     [LoggerMessage(7, LogLevel.Warning, "{Callback} threw and was ignored. Further failures are only counted (langsmith.http.faults, kind={Kind}).", EventName = "CallbackFailed")]
     internal static partial void CallbackFailed(ILogger logger, string callback, string kind, Exception exception);
 

@@ -4,7 +4,7 @@ namespace LangSmith.Http;
 /// Sits directly above a <see cref="SocketsHttpHandler"/> that follows redirects. It remembers where each attempt starts,
 /// below every handler that rewrites URIs, and makes the runtime call <see cref="HopPropagator"/> on each hop.
 /// </summary>
-internal sealed class HopHandler(HttpMessageHandler primary, OutboundPolicies.Entry policy) : DelegatingHandler(primary)
+internal sealed class HopHandler(HttpMessageHandler primary, ClientPolicy client) : DelegatingHandler(primary)
 {
     protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -32,17 +32,17 @@ internal sealed class HopHandler(HttpMessageHandler primary, OutboundPolicies.En
         {
             if (!OutboundMessage.TrySetStart(request))
             {
-                if (OutboundMessage.Recover(request, policy.Policy) is not { } headers)
+                if (OutboundMessage.Recover(request, client.Current) is not { } headers)
                     return false;
-                OutboundMessage.Remember(request, headers, policy.Policy);
+                OutboundMessage.Remember(request, headers, client.Current);
             }
 
             return RuntimeActivity.NeedsPrivate(request);
         }
-        catch (Exception)
+        catch (Exception exception)
         {
             // Nothing of ours may fail a request, not even one that is sent twice at once.
-            Telemetry.Count(OutboundReason.Failed);
+            client.Report(exception);
             return false;
         }
     }

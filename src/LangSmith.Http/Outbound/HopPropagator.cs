@@ -10,7 +10,7 @@ namespace LangSmith.Http;
 /// It looks where the hop goes, then merges our members with whatever <c>baggage</c> is there by then: the caller's,
 /// OpenTelemetry's, the activity's. Messages without a run go to the wrapped propagator untouched.
 /// </remarks>
-internal sealed class HopPropagator(DistributedContextPropagator inner, bool followsRedirects, OutboundPolicies.Entry policy) : DistributedContextPropagator
+internal sealed class HopPropagator(DistributedContextPropagator inner, bool followsRedirects, ClientPolicy client) : DistributedContextPropagator
 {
     private const string CorrelationContext = "Correlation-Context";
 
@@ -32,10 +32,10 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
             var isAllowed = !followsRedirects || IsHopAllowed(request, start);
             OutboundHeaders.WriteHop(request, headers, merge, isAllowed, relaysBaggage ? activity : null);
         }
-        catch (Exception)
+        catch (Exception exception)
         {
             // Nothing of ours may fail a request, or go where it was not found out whether it may.
-            Telemetry.Count(OutboundReason.Failed);
+            client.Report(exception);
             request.Headers.Remove(RunContext.TraceHeaderName);
             request.Headers.Remove(RunContext.BaggageHeaderName);
         }
@@ -52,13 +52,13 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
         try
         {
             return OutboundMessage.TryGet(request, out var headers) ? headers
-                : OutboundMessage.MayBeTracked ? OutboundMessage.Recover(request, policy.Policy)
+                : OutboundMessage.MayBeTracked ? OutboundMessage.Recover(request, client.Current)
                 : null;
         }
-        catch (Exception)
+        catch (Exception exception)
         {
             // Nothing of ours may fail a request.
-            Telemetry.Count(OutboundReason.Failed);
+            client.Report(exception);
             return null;
         }
     }
@@ -85,6 +85,7 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
         return false;
     }
 
+    // On its own: what the lambda captures is allocated where a method begins, and most activities have no baggage.
     private bool InjectAllButBaggage(Activity activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
     {
         var relaysBaggage = false;

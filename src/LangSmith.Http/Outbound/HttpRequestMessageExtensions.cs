@@ -24,7 +24,11 @@ public static class LangSmithHttpRequestMessageExtensions
         return request;
     }
 
-    /// <summary>Makes <see cref="LangSmithPropagationHandler"/> leave this request alone.</summary>
+    /// <summary>
+    /// Makes <see cref="LangSmithPropagationHandler"/> leave this request alone. Say it before the request is sent: where
+    /// redirects are off and no activity is current, nothing is remembered of a request, and headers of an earlier attempt
+    /// stay on it.
+    /// </summary>
     /// <param name="request">The request.</param>
     /// <returns>The request.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="request"/> is null.</exception>

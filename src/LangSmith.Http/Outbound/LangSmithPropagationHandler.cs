@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LangSmith.Http;
 
@@ -27,8 +26,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
 {
     private readonly object _gate = new();
     private TracingState? _state;
-    private ILogger _logger;
-    private OutboundPolicies.Entry _policy;
+    private ClientPolicy _client = new(OutboundPolicy.Default);
     private volatile PrimaryHandler? _primary;
 
     /// <summary>
@@ -37,8 +35,6 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     /// </summary>
     public LangSmithPropagationHandler()
     {
-        _logger = NullLogger.Instance;
-        _policy = new OutboundPolicies.Entry("", OutboundPolicy.Default);
     }
 
     /// <summary>Makes a handler without a container.</summary>
@@ -49,27 +45,20 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     public LangSmithPropagationHandler(HttpMessageHandler innerHandler, LangSmithPropagationOptions? options = null)
         : base(innerHandler ?? throw new ArgumentNullException(nameof(innerHandler)))
     {
-        _logger = NullLogger.Instance;
         var policy = OutboundPolicy.TryCreate(options ?? new LangSmithPropagationOptions(), out var errors)
             ?? throw new ArgumentException(string.Join(' ', errors), nameof(options));
-        _policy = new OutboundPolicies.Entry("", policy);
+        _client = new ClientPolicy(policy);
     }
 
-    internal LangSmithPropagationHandler(TracingState state, OutboundPolicies.Entry policy, ILogger logger)
-    {
-        _state = state;
-        _policy = policy;
-        _logger = logger;
-    }
+    internal LangSmithPropagationHandler(TracingState state, ClientPolicy client) => Use(state, client);
 
     /// <summary>
     /// Takes what the client has that the factory builds this for, whoever made it and how: before the first message.
     /// </summary>
-    internal void Use(TracingState state, OutboundPolicies.Entry policy, ILogger logger)
+    internal void Use(TracingState state, ClientPolicy client)
     {
         _state = state;
-        _policy = policy;
-        _logger = logger;
+        _client = client;
     }
 
     /// <inheritdoc/>
@@ -96,30 +85,16 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             var primary = _primary ?? Install();
             var reason = Decide(request, primary);
             Telemetry.Count(reason);
-            if (_logger.IsEnabled(LogLevel.Debug))
+            if (_client.Logger.IsEnabled(LogLevel.Debug))
             {
                 var uri = request.RequestUri is { IsAbsoluteUri: true } absolute ? absolute : null;
-                Log.Outbound(_logger, request.Method.Method, uri?.Scheme, uri?.IdnHost, uri?.Port ?? 0, Telemetry.Name(reason));
+                Log.Outbound(_client.Logger, request.Method.Method, uri?.Scheme, uri?.IdnHost, uri?.Port ?? 0, Telemetry.Name(reason));
             }
         }
         catch (Exception exception)
         {
             // Nothing of ours may fail a request.
-            Report(exception);
-        }
-    }
-
-    private void Report(Exception exception)
-    {
-        try
-        {
-            Telemetry.Count(OutboundReason.Failed);
-            if (_policy.IsFirst(OutboundPolicies.Once.Failed))
-                Log.OutboundFailed(_logger, exception);
-        }
-        catch (Exception)
-        {
-            // A logger or a meter's listener that throws was the fault in the first place: nobody is left to be told.
+            _client.Report(exception);
         }
     }
 
@@ -139,7 +114,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         if (_state is { IsEnabled: false } || ambient is { Enabled: false })
             return Refuse(request, primary, context, OutboundReason.Off);
 
-        var policy = _policy.Policy;
+        var policy = _client.Current;
         // A message without an absolute URI is for the handlers below to refuse.
         if (request.RequestUri is not { IsAbsoluteUri: true } uri || !policy.Allows(uri))
             return Refuse(request, primary, context, OutboundReason.TargetNotAllowed);
@@ -164,10 +139,11 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     private static OutboundReason Refuse(HttpRequestMessage request, PrimaryHandler primary, RunContext context, OutboundReason reason)
     {
         var isTracked = primary.MayCallPropagator && OutboundMessage.IsTracked(request);
-        if (isTracked)
-            OutboundMessage.SetDenied(request);
+        // What comes of a redirect is judged hop by hop.
+        if (isTracked && reason is not OutboundReason.Redirected)
+            OutboundMessage.Silence(request);
         // Where nothing is remembered, a trace that is the current run's was ours; one on a request to be left alone may not be.
-        if (isTracked || (reason is OutboundReason.TargetNotAllowed && OutboundHeaders.Carries(request, context)))
+        if (isTracked || (reason is not OutboundReason.Suppressed && OutboundHeaders.Carries(request, context)))
             OutboundHeaders.Remove(request);
         return reason;
     }
@@ -179,9 +155,9 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         {
             if (_primary is { } installed)
                 return installed;
-            var primary = PrimaryHandler.Install(this, _policy);
-            if (primary.RedirectsUnseenBecause is { } cause && _policy.IsFirst(OutboundPolicies.Once.RedirectsUnseen))
-                Log.RedirectsUnseen(_logger, _policy.ClientName, cause);
+            var primary = PrimaryHandler.Install(this, _client);
+            if (primary.RedirectsUnseenBecause is { } cause)
+                _client.WarnOfUnseenRedirects(cause);
             _primary = primary;
             return primary;
         }

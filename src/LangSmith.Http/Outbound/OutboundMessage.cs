@@ -56,6 +56,9 @@ internal static class OutboundMessage
             request.Options.Set(PolicyKey, policy);
     }
 
+    /// <summary>Says nothing of ours on the hops of this attempt; the message stays one the handler knows.</summary>
+    internal static void Silence(HttpRequestMessage request) => request.Options.Set(HeadersKey, RunHeaders.Nothing);
+
     /// <summary>
     /// Whether a message can be one of ours at all. Without a run there is nothing of ours on it, and its options stay
     /// untouched.

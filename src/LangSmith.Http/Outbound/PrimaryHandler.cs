@@ -16,7 +16,7 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
     private static readonly bool IsPropagationOff = ReadPropagationSwitch();
 
     /// <summary>Walks down to the primary handler and puts the propagator there. Never throws.</summary>
-    internal static PrimaryHandler Install(DelegatingHandler handler, OutboundPolicies.Entry policy)
+    internal static PrimaryHandler Install(DelegatingHandler handler, ClientPolicy client)
     {
         var above = handler;
         while (above.InnerHandler is DelegatingHandler next)
@@ -25,29 +25,29 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
         switch (above.InnerHandler)
         {
             case SocketsHttpHandler sockets:
-                return Install(sockets, above, policy);
+                return Install(sockets, above, client);
             case HttpClientHandler { AllowAutoRedirect: true }:
-                return new PrimaryHandler("the primary handler is an HttpClientHandler", false, false, !IsPropagationOff);
+                return new PrimaryHandler("the primary handler is an HttpClientHandler", MayCallPropagator: false, FollowsRedirects: false, SendsActivityBaggage: !IsPropagationOff);
             default:
                 // A mock, a test server, or redirects that are off: the message that leaves is the one the handler sees.
-                return new PrimaryHandler(null, false, false, !IsPropagationOff);
+                return new PrimaryHandler(null, MayCallPropagator: false, FollowsRedirects: false, SendsActivityBaggage: !IsPropagationOff);
         }
     }
 
-    private static PrimaryHandler Install(SocketsHttpHandler sockets, DelegatingHandler above, OutboundPolicies.Entry policy)
+    private static PrimaryHandler Install(SocketsHttpHandler sockets, DelegatingHandler above, ClientPolicy client)
     {
-        var unseenBecause = TryInstallPropagator(sockets, policy);
-        if (unseenBecause is null && sockets.AllowAutoRedirect && !TryInstallHopHandler(above, sockets, policy))
+        var unseenBecause = TryInstallPropagator(sockets, client);
+        if (unseenBecause is null && sockets.AllowAutoRedirect && !TryInstallHopHandler(above, sockets, client))
             unseenBecause = "a handler above the primary one was already in use";
         if (unseenBecause is null)
-            return new PrimaryHandler(null, true, sockets.AllowAutoRedirect, false);
+            return new PrimaryHandler(null, MayCallPropagator: true, sockets.AllowAutoRedirect, SendsActivityBaggage: false);
         // Whoever took the propagator away wants no activity's baggage on the wire. Where it could not be put in place, the
         // runtime's own finds our header there and leaves the activity's baggage to us.
         var sendsActivityBaggage = !IsPropagationOff && sockets.ActivityHeadersPropagator is not null;
-        return new PrimaryHandler(sockets.AllowAutoRedirect ? unseenBecause : null, false, false, sendsActivityBaggage);
+        return new PrimaryHandler(sockets.AllowAutoRedirect ? unseenBecause : null, MayCallPropagator: false, FollowsRedirects: false, sendsActivityBaggage);
     }
 
-    private static string? TryInstallPropagator(SocketsHttpHandler sockets, OutboundPolicies.Entry policy)
+    private static string? TryInstallPropagator(SocketsHttpHandler sockets, ClientPolicy client)
     {
         if (IsPropagationOff)
             return "activity propagation is switched off for the process";
@@ -60,7 +60,7 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
             case var propagator:
                 try
                 {
-                    sockets.ActivityHeadersPropagator = new HopPropagator(propagator, sockets.AllowAutoRedirect, policy);
+                    sockets.ActivityHeadersPropagator = new HopPropagator(propagator, sockets.AllowAutoRedirect, client);
                     return null;
                 }
                 catch (InvalidOperationException)
@@ -71,13 +71,13 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
         }
     }
 
-    private static bool TryInstallHopHandler(DelegatingHandler above, SocketsHttpHandler sockets, OutboundPolicies.Entry policy)
+    private static bool TryInstallHopHandler(DelegatingHandler above, SocketsHttpHandler sockets, ClientPolicy client)
     {
         if (above is HopHandler)
             return true;
         try
         {
-            above.InnerHandler = new HopHandler(sockets, policy);
+            above.InnerHandler = new HopHandler(sockets, client);
             return true;
         }
         catch (InvalidOperationException)

@@ -111,6 +111,9 @@ public sealed class RunContext
     /// <summary>No child may start before this, whatever the clocks say: its segment must not sort before ours.</summary>
     internal DateTime EarliestChildStart { get; }
 
+    /// <summary><see cref="EarliestChildStart"/>, behind the children that were already started ahead of the clock.</summary>
+    internal DateTime ChildFloor => EarliestChildStart.AddTicks(Volatile.Read(ref _childrenAhead) * TimeSpan.TicksPerMicrosecond);
+
     /// <summary>A start for a child while the clock is behind <see cref="EarliestChildStart"/>; each call a microsecond later.</summary>
     internal DateTime NextEarliestChildStart()
     {

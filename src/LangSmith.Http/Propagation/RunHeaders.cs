@@ -56,6 +56,8 @@ internal sealed class RunHeaders
     internal static RunHeaders NotSampled(HeaderFormat format) =>
         new(format, null, null, null, false, null, "langsmith-sampled=0");
 
+    internal static RunHeaders Nothing { get; } = Empty(HeaderFormat.Default);
+
     internal static RunHeaders Empty(HeaderFormat format) => new(format, null, null, null, false, null, null);
 
     internal static RunHeaders Create(RunContext context, HeaderFormat format, RunHeaders? next)

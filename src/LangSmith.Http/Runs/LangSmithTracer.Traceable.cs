@@ -188,12 +188,10 @@ public sealed partial class LangSmithTracer
     /// <param name="options">More about the run; null means the defaults.</param>
     /// <returns>The same elements. Each enumeration is a run of its own.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
-    /// <exception cref="ArgumentException"><paramref name="name"/> is null or blank.</exception>
     public IAsyncEnumerable<T> TraceStream<T>(
         IAsyncEnumerable<T> source, string name, Func<IReadOnlyList<T>, object?>? reduce = null, object? inputs = null, RunOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(source);
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
         return new TracedStream<T>(this, () => source, name, reduce, () => inputs, options);
     }
 

@@ -56,6 +56,8 @@ public sealed partial class LangSmithTracer
         Clock = new RunClock(timeProvider);
         if (recorder is null && state is { IsEnabled: true, IsTracing: true })
             Log.NoRecorder(logger);
+        else if (recorder is not null && state is { IsEnabled: true, IsTracing: false })
+            Log.NotTracing(logger);
     }
 
     internal RunClock Clock { get; }

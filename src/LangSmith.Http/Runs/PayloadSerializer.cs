@@ -51,7 +51,7 @@ internal static partial class PayloadSerializer
             return true;
         // Messages and contexts of HTTP: what they hold is headers with credentials, and content that can be read once.
         var space = type.Namespace ?? "";
-        if (space.StartsWith("System.Net.Http", StringComparison.Ordinal) || space.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal))
+        if (space.StartsWith("System.Net.Http", StringComparison.Ordinal) || space.StartsWith("Microsoft.AspNetCore.Http", StringComparison.Ordinal))
             return true;
         return typeof(IEnumerable).IsAssignableFrom(type) && !typeof(ICollection).IsAssignableFrom(type)
             && (space.StartsWith("System.Linq", StringComparison.Ordinal) || type.Name.StartsWith('<'));

@@ -35,7 +35,7 @@ internal sealed class RunClock(TimeProvider timeProvider)
             var last = Volatile.Read(ref _last);
             var next = now <= last && last - now < MaxTieBreak ? last + TimeSpan.TicksPerMicrosecond : now;
             // A parent whose clock is ahead moves its own children, and no other run.
-            if (parent is not null && next < parent.EarliestChildStart.Ticks)
+            if (parent is not null && next < parent.ChildFloor.Ticks)
                 return parent.NextEarliestChildStart();
             if (Interlocked.CompareExchange(ref _last, next, last) == last)
                 return new DateTime(next, DateTimeKind.Utc);

@@ -3,12 +3,10 @@ namespace LangSmith.Http;
 /// <summary>A run that is current until the scope is disposed, which ends it. See <see cref="LangSmithTracer.StartRun"/>.</summary>
 public sealed class RunScope : IDisposable
 {
-    private readonly Ambient? _ambient;
-
     internal RunScope(RunTree run, Ambient? ambient)
     {
         Run = run;
-        _ambient = ambient;
+        Ambient = ambient;
     }
 
     /// <summary>The scope of a run nobody records.</summary>
@@ -24,7 +22,7 @@ public sealed class RunScope : IDisposable
     public RunTree Run { get; }
 
     /// <summary>What is current inside; null where nothing was changed.</summary>
-    internal Ambient? Ambient => _ambient;
+    internal Ambient? Ambient { get; }
 
     /// <summary>
     /// Ends the run, if it is open, and restores what was current before. It cannot see an exception that leaves the
@@ -33,6 +31,6 @@ public sealed class RunScope : IDisposable
     public void Dispose()
     {
         Run.EndIfOpen();
-        _ambient?.Dispose();
+        Ambient?.Dispose();
     }
 }

@@ -16,7 +16,6 @@ public sealed class RunTree
 {
     private readonly LangSmithTracer? _tracer;
     private readonly DottedOrder.Identity _identity;
-    private readonly string _dottedOrder;
 
     // What outbound requests carry in place of a run that is not recorded; null means what is current.
     private readonly RunContext? _instead;
@@ -52,7 +51,7 @@ public sealed class RunTree
         RunType = runType;
         StartTime = new DateTimeOffset(start);
         _identity = identity;
-        _dottedOrder = dottedOrder;
+        DottedOrder = dottedOrder;
         Project = project;
         Address = address;
         _tags = tags;
@@ -65,7 +64,7 @@ public sealed class RunTree
         _instead = instead;
         Name = "";
         RunType = RunTypes.Chain;
-        _dottedOrder = "";
+        DottedOrder = "";
         _tags = [];
         _metadata = RunContext.NoMetadata;
         _isEnded = true;
@@ -96,7 +95,7 @@ public sealed class RunTree
     public Guid? ParentRunId => _identity.ParentRunId;
 
     /// <summary>The path from the root to this run; ordinal order of dotted orders is the order of the tree.</summary>
-    public string DottedOrder => _dottedOrder;
+    public string DottedOrder { get; }
 
     /// <summary>What the run is called.</summary>
     public string Name { get; }
@@ -220,22 +219,16 @@ public sealed class RunTree
         var added = _tracer!.CaptureMetadata(key, value);
         if (added is null)
             return;
-        lock (_gate)
+        Edit(static (run, added) =>
         {
-            if (_isEnded)
-            {
-                Telemetry.Count(Fault.EditAfterEnd);
-                return;
-            }
-
             // Contexts and children hold the dictionary they have seen.
-            if (!_isMetadataOwned)
-                _metadata = new Dictionary<string, JsonElement>(_metadata);
-            _isMetadataOwned = true;
+            if (!run._isMetadataOwned)
+                run._metadata = new Dictionary<string, JsonElement>(run._metadata);
+            run._isMetadataOwned = true;
             foreach (var (addedKey, addedValue) in added)
-                ((Dictionary<string, JsonElement>)_metadata)[addedKey] = addedValue;
-            _context = null;
-        }
+                ((Dictionary<string, JsonElement>)run._metadata)[addedKey] = addedValue;
+            run._context = null;
+        }, added);
     }
 
     /// <summary>Adds tags to this run; the runs below it in this process do not inherit them.</summary>
@@ -247,18 +240,11 @@ public sealed class RunTree
     {
         if (!CanEdit() || !IsUsable(tags))
             return;
-        var added = _tracer!.CaptureTags(tags);
-        lock (_gate)
+        Edit(static (run, added) =>
         {
-            if (_isEnded)
-            {
-                Telemetry.Count(Fault.EditAfterEnd);
-                return;
-            }
-
-            _tags = [.. _tags.Union(added)];
-            _context = null;
-        }
+            run._tags = [.. run._tags.Union(added)];
+            run._context = null;
+        }, _tracer!.CaptureTags(tags));
     }
 
     /// <summary>Records that something happened, now.</summary>
@@ -319,7 +305,7 @@ public sealed class RunTree
     }
 
     /// <summary>The dotted order.</summary>
-    public override string ToString() => _dottedOrder;
+    public override string ToString() => DottedOrder;
 
     /// <summary>Ends the run if it is open, as disposing its scope does.</summary>
     internal void EndIfOpen()
@@ -394,7 +380,7 @@ public sealed class RunTree
         lock (_gate)
         {
             _isMetadataOwned = false;
-            return _context ??= new RunContext(_identity, _dottedOrder, Project, Address, _tags, _metadata);
+            return _context ??= new RunContext(_identity, DottedOrder, Project, Address, _tags, _metadata);
         }
     }
 }

@@ -318,6 +318,16 @@ public sealed class RegistrationTests
     }
 
     [Test]
+    public void Tracer_WithARecorderButNotSwitchedOn_SaysHowToSwitchItOn()
+    {
+        using var lines = new LogLines();
+        var services = Services(lines).AddLangSmith(static options => options.Tracing = false);
+        using var provider = services.BuildServiceProvider();
+        provider.GetRequiredService<LangSmithTracer>();
+        Assert.That(lines.Ours.Single(static line => line.Level == LogLevel.Information).Text, Does.Contain("LANGSMITH_TRACING=true"));
+    }
+
+    [Test]
     public async Task Handler_ScopedServicesAndValidation_BuildsUnderScopeValidation()
     {
         var services = Services();

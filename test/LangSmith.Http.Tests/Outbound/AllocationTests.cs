@@ -48,7 +48,7 @@ public class AllocationTests
     public void Send_ClearedOrSuppressedContextAboveSockets_AllocatesNothing([Values] bool isSuppressed)
     {
         using var scope = isSuppressed ? TracingContext.Suppress() : TracingContext.UseParent(null);
-        var policy = new OutboundPolicies.Entry("", OutboundPolicy.Default);
+        var policy = new ClientPolicy(OutboundPolicy.Default);
         using var plain = new HttpMessageInvoker(new StubAboveSockets(null));
         using var ours = new HttpMessageInvoker(new LangSmithPropagationHandler(new HopHandler(new StubAboveSockets(null), policy)));
 
@@ -97,7 +97,7 @@ public class AllocationTests
         using var activity = new Activity("request").Start();
         var propagator = DistributedContextPropagator.CreateW3CPropagator();
         using var plain = new HttpMessageInvoker(new StubAboveSockets(propagator));
-        var policy = new OutboundPolicies.Entry("", OutboundPolicy.Default);
+        var policy = new ClientPolicy(OutboundPolicy.Default);
         using var ours = new HttpMessageInvoker(new LangSmithPropagationHandler(
             new HopHandler(new StubAboveSockets(new HopPropagator(propagator, followsRedirects: true, policy)), policy)));
 

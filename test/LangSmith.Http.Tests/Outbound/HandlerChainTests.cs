@@ -44,6 +44,45 @@ public sealed class HandlerChainTests : TwoOrigins
         Assert.That(received.Select(static request => request["baggage"].Count), Is.EqualTo(new[] { 1, 0, 0 }));
     }
 
+    [TestCase(false, true, true)]
+    [TestCase(false, true, false)]
+    [TestCase(true, true, true)]
+    [TestCase(true, true, false)]
+    [TestCase(false, false, true)]
+    [TestCase(true, false, true)]
+    [TestCase(true, false, false)]
+    public async Task Send_SuppressedOrSwitchedOffBetweenAttempts_NothingIsSent(bool hasActivity, bool isOff, bool followsRedirects)
+    {
+        using var activity = hasActivity ? new Activity("request").Start() : null;
+        using var scope = Tracer.StartRun("ask");
+        IDisposable? off = null;
+        var between = new BetweenAttemptsHandler(request =>
+        {
+            if (isOff)
+                off = TracingContext.With(enabled: false);
+            else
+                request.SuppressLangSmithPropagation();
+        })
+        {
+            InnerHandler = new LangSmithPropagationHandler(new SocketsHttpHandler { AllowAutoRedirect = followsRedirects }),
+        };
+        var received = await SendAsync(between, "/ok");
+        Assert.That(received.Select(static request => (request["langsmith-trace"].Count, request["baggage"].Count)), Is.EqualTo(new[] { (1, 1), (0, 0) }));
+        off?.Dispose();
+    }
+
+    [Test]
+    public async Task Send_SwitchedOffForOneAttempt_TheNextHasTheHeadersAgain([Values] bool hasActivity)
+    {
+        using var activity = hasActivity ? new Activity("request").Start() : null;
+        using var scope = Tracer.StartRun("ask");
+        IDisposable? off = null;
+        var last = new BetweenAttemptsHandler(_ => off!.Dispose()) { InnerHandler = new LangSmithPropagationHandler(new SocketsHttpHandler()) };
+        var first = new FirstAttemptHandler(() => off = TracingContext.With(enabled: false)) { InnerHandler = last };
+        var received = await SendAsync(first, "/ok");
+        Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0, 1 }));
+    }
+
     [Test]
     public async Task Send_RetryBelowClonesTheMessageWithoutItsOptions_RedirectsAreStillJudged()
     {
@@ -98,6 +137,28 @@ public sealed class HandlerChainTests : TwoOrigins
         Assert.That(other.Received.Single()["traceparent"], Is.Empty);
         Assert.That(seen, Is.Null);
         Assert.That(started, Is.Empty);
+    }
+
+    private sealed class BetweenAttemptsHandler(Action<HttpRequestMessage> act) : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            (await base.SendAsync(request, cancellationToken)).Dispose();
+            act(request);
+            return await base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    // Sends once by itself, below the handler that sends twice, and then hands on.
+    private sealed class FirstAttemptHandler(Action act) : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            using var invoker = new HttpMessageInvoker(((DelegatingHandler)InnerHandler!).InnerHandler!, disposeHandler: false);
+            (await invoker.SendAsync(request, cancellationToken)).Dispose();
+            act();
+            return await base.SendAsync(request, cancellationToken);
+        }
     }
 
     // As services do whose links are signed, or good for one use.

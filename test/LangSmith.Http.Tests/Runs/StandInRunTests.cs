@@ -58,6 +58,27 @@ public sealed class StandInRunTests
     }
 
     [Test]
+    public void StartRun_ClockCatchesUpWithAParentAhead_SiblingsStayInOrder()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(new DateTimeOffset(2023, 11, 14, 22, 13, 20, TimeSpan.Zero));
+        var recorder = new InMemoryRunRecorder();
+        var tracer = Recording.Tracer(recorder, time);
+        using (TracingContext.UseParent(Recording.Remote()))
+        {
+            for (var i = 0; i < 8; i++)
+            {
+                // Its segment is 1.123456 s ahead.
+                if (i == 5)
+                    time.Advance(TimeSpan.FromMicroseconds(1_123_457));
+                tracer.StartRun($"{i}").Dispose();
+            }
+        }
+
+        Assert.That(recorder.Runs.Select(run => run.DottedOrder), Is.Ordered.Using((IComparer<string>)StringComparer.Ordinal));
+        Assert.That(recorder.Runs.Select(run => run.StartTime), Is.Unique);
+    }
+
+    [Test]
     public void With_MetadataWithoutAKey_IsIgnored()
     {
         var recorder = new InMemoryRunRecorder();

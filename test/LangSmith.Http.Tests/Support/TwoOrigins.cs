@@ -54,6 +54,4 @@ public abstract class TwoOrigins
             context.Response.Headers.Location = to.ToString() + context.Request.QueryString;
         return Task.CompletedTask;
     }
-
-    // As services do whose links are signed, or good for one use.
 }

@@ -125,7 +125,7 @@ internal static class Telemetry
         _ => throw new UnreachableException(),
     };
 
-    private static string Name(Fault fault) => fault switch
+    internal static string Name(Fault fault) => fault switch
     {
         Fault.EditAfterEnd => "edit_after_end",
         Fault.NotSerializable => "not_serializable",

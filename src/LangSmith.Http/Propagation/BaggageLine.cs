@@ -71,7 +71,7 @@ internal static class BaggageLine
         StringBuilder? line = null;
         foreach (var member in Members(second))
         {
-            if (keys.Add(member.Key.ToString()))
+            if (!keys.Contains(member.Key.ToString()))
                 Append(line ??= new StringBuilder(first), member.Text);
         }
 

@@ -362,8 +362,7 @@ public sealed partial class LangSmithTracer
         if (error is not null)
         {
             Telemetry.Count(Fault.NotSerializable);
-            if (IsFirst(Fault.NotSerializable))
-                Log.NotSerializable(_logger, value!.GetType().ToString(), error);
+            LogFirst(Fault.NotSerializable, value!.GetType().ToString(), error);
         }
 
         return json;
@@ -405,14 +404,25 @@ public sealed partial class LangSmithTracer
         catch (Exception exception)
         {
             Telemetry.Count(fault);
-            if (IsFirst(fault))
-                Log.CallbackFailed(_logger, callback, fault.ToString(), exception);
+            LogFirst(fault, callback, exception);
         }
     }
 
-    private bool IsFirst(Fault fault)
+    private void LogFirst(Fault fault, string what, Exception exception)
     {
         var bit = 1 << (int)fault;
-        return (Interlocked.Or(ref _faultsLogged, bit) & bit) == 0;
+        if ((Interlocked.Or(ref _faultsLogged, bit) & bit) != 0)
+            return;
+        try
+        {
+            if (fault == Fault.NotSerializable)
+                Log.NotSerializable(_logger, what, exception);
+            else
+                Log.CallbackFailed(_logger, what, Telemetry.Name(fault), exception);
+        }
+        catch (Exception)
+        {
+            // The logger is the user's too, and this is on the way of a call that went well. The fault is counted.
+        }
     }
 }

@@ -8,15 +8,12 @@ namespace LangSmith.Http.Tests;
 /// What arrives, cell by cell: how the message is sent, who traces the request besides us, what happens on the way, what
 /// is in baggage already, how the client is made, and whether redirects are followed. Real Kestrel, real sockets.
 /// </summary>
-[NonParallelizable] // Activity and diagnostic listeners are the process's.
-public sealed class WireMatrixTests
+public sealed class WireMatrixTests : TwoOrigins
 {
     private const string CallerBaggage = "userId=alice;prop=1, serverNode=DF%2028";
     private const string CallerMembers = "userId=alice;prop=1,serverNode=DF%2028";
 
     private readonly InMemoryRunRecorder _recorder = new();
-    private OriginServer _first = null!;
-    private OriginServer _other = null!;
     private int _cases;
 
     public enum Tracing
@@ -60,20 +57,6 @@ public sealed class WireMatrixTests
         New,
     }
 
-    [OneTimeSetUp]
-    public async Task StartServers()
-    {
-        _other = await OriginServer.StartAsync(Respond);
-        _first = await OriginServer.StartAsync(Respond);
-    }
-
-    [OneTimeTearDown]
-    public async Task StopServers()
-    {
-        await _first.DisposeAsync();
-        await _other.DisposeAsync();
-    }
-
     [Test]
     public async Task Send_EveryCell_HeadersAreExactlyWhereTheyMayBe(
         [Values] bool isAsync, [Values] Tracing tracing, [Values] Way way, [Values] Baggage baggage, [Values] Client client, [Values] bool followsRedirects)
@@ -89,7 +72,7 @@ public sealed class WireMatrixTests
 
         using (var http = CreateClient(client, way, followsRedirects, out var owner))
         using (owner)
-        using (var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_first.Origin, $"{Path(way)}?case={caseId}")))
+        using (var request = new HttpRequestMessage(HttpMethod.Get, new Uri(First.Origin, $"{Path(way)}?case={caseId}")))
         {
             if (baggage == Baggage.CallerSet)
                 request.Headers.TryAddWithoutValidation("baggage", CallerBaggage);
@@ -98,8 +81,8 @@ public sealed class WireMatrixTests
 
         Assert.That(Activity.Current, Is.SameAs(current), "the caller's activity");
         var ours = scope.Run.ToHeaders();
-        var atFirst = _first.Received(caseId);
-        var atOther = _other.Received(caseId);
+        var atFirst = First.Received(caseId);
+        var atOther = Other.Received(caseId);
         Assert.Multiple(() =>
         {
             Assert.That((atFirst.Length, atOther.Length), Is.EqualTo(ExpectedRequests(way, followsRedirects)), "requests at the first and the other origin");
@@ -211,12 +194,12 @@ public sealed class WireMatrixTests
     private void AddTargets(LangSmithPropagationOptions options, Way way)
     {
         if (way is Way.RedirectOtherOriginNotInTargets or Way.RedirectOtherOriginInTargets)
-            options.Targets.Add(_first.Origin.GetLeftPart(UriPartial.Authority));
+            options.Targets.Add(First.Origin.GetLeftPart(UriPartial.Authority));
         if (way is Way.RedirectOtherOriginInTargets)
-            options.Targets.Add(_other.Origin.GetLeftPart(UriPartial.Authority));
+            options.Targets.Add(Other.Origin.GetLeftPart(UriPartial.Authority));
     }
 
-    private Task Respond(HttpContext context, IReadOnlyCollection<ReceivedRequest> received)
+    private protected override Task Respond(HttpContext context, IReadOnlyCollection<ReceivedRequest> received)
     {
         var query = context.Request.QueryString;
         switch (context.Request.Path)
@@ -228,10 +211,10 @@ public sealed class WireMatrixTests
                 Redirect("/ok");
                 break;
             case "/redirect-other":
-                Redirect(new Uri(_other.Origin, "/ok").ToString());
+                Redirect(new Uri(Other.Origin, "/ok").ToString());
                 break;
             case "/redirect-other-flaky":
-                Redirect(new Uri(_other.Origin, "/flaky").ToString());
+                Redirect(new Uri(Other.Origin, "/flaky").ToString());
                 break;
         }
 

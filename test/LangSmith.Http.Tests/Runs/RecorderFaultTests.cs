@@ -1,9 +1,28 @@
+using Microsoft.Extensions.Logging;
+
 namespace LangSmith.Http.Tests.Runs;
 
 /// <summary>Rule 1: a recorder that throws is counted, logged once and otherwise not noticed.</summary>
 public class RecorderFaultTests
 {
     private static readonly Func<Exception> Fault = () => new InvalidOperationException("recorder");
+
+    [Test]
+    public void Run_RecorderAndLoggerThrow_TheCallReturnsItsResultOrItsOwnException()
+    {
+        var recorder = new DelegateRecorder
+        {
+            Start = _ => throw new InvalidOperationException("recorder"),
+            End = _ => throw new InvalidOperationException("recorder"),
+        };
+        var tracer = new LangSmithTracer(recorder, new LangSmithOptions { Tracing = true }, logger: new ThrowingLogger());
+        var own = new FormatException("own");
+
+        Assert.That(tracer.Run("works", _ => 1, inputs: new { unserialisable = typeof(string) }), Is.EqualTo(1));
+        Assert.That(() => tracer.Run("fails", (RunTree _) => ThrowOwn()), Throws.Exception.SameAs(own));
+
+        int ThrowOwn() => throw own;
+    }
 
     [Test]
     public async Task Recorder_ThrowsWhenToldOfRuns_CallIsUnaffected()
@@ -31,7 +50,7 @@ public class RecorderFaultTests
             Assert.That((recorder.Started, recorder.Ended), Is.EqualTo((3, 3)));
             Assert.That(faults["recorder_failed"], Is.EqualTo(6));
             Assert.That(logger.Lines, Has.Count.EqualTo(1), "logged once");
-            Assert.That(logger.Lines[0], Does.StartWith("Warning CallbackFailed: IRunRecorder.OnStart"));
+            Assert.That(logger.Lines[0], Does.StartWith("Warning CallbackFailed: IRunRecorder.OnStart").And.Contain("kind=recorder_failed"));
         });
     }
 
@@ -78,5 +97,16 @@ public class RecorderFaultTests
         tracer.StartRun("run").Dispose();
 
         Assert.That(faults["edit_after_end"], Is.EqualTo(2));
+    }
+
+    private sealed class ThrowingLogger : ILogger<LangSmithTracer>
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            throw new InvalidOperationException("logger");
     }
 }

@@ -38,7 +38,7 @@ public abstract class TwoOrigins
         return [.. First.Received(caseId), .. Other.Received(caseId)];
     }
 
-    private Task Respond(HttpContext context, IReadOnlyCollection<ReceivedRequest> received)
+    private protected virtual Task Respond(HttpContext context, IReadOnlyCollection<ReceivedRequest> received)
     {
         var (status, to) = context.Request.Path.Value switch
         {

@@ -128,7 +128,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             return Refuse(request, primary, context, OutboundReason.OverBudget);
 
         // Who is never asked again about a message needs to remember nothing of it.
-        var isTracked = primary.FollowsRedirects || (primary.MayCallPropagator && (Activity.Current is not null || RuntimeActivity.IsListenedTo));
+        var isTracked = primary.FollowsRedirects || (primary.MayCallPropagator && (Activity.Current is not null || RuntimeActivity.MayBeMade(request)));
         OutboundHeaders.Write(request, headers, isTracked, primary.SendsActivityBaggage ? Activity.Current : null);
         if (isTracked)
             OutboundMessage.Remember(request, headers, policy);

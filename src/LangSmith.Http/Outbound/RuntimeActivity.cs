@@ -32,8 +32,8 @@ internal static class RuntimeActivity
     [ThreadStatic]
     private static bool s_isAskingOthers;
 
-    /// <summary>Whether somebody listens to the runtime's requests, so that activities come without one being current.</summary>
-    internal static bool IsListenedTo => Twin.HasListeners() || Finder.IsListenedTo;
+    /// <summary>Whether the runtime may make an activity for a message although none is current: somebody else listens.</summary>
+    internal static bool MayBeMade(HttpRequestMessage request) => Twin.HasListeners() || Finder.IsEnabled(request);
 
     static RuntimeActivity() => DiagnosticListener.AllListeners.Subscribe(Finder);
 
@@ -81,10 +81,9 @@ internal static class RuntimeActivity
         private bool _isWanted;
         private IDisposable? _subscription;
 
-        internal bool IsListenedTo => _listener is { } listener && listener.IsEnabled();
-
+        // Ours does not count: it is there for as long as the process is.
         internal bool IsEnabled(HttpRequestMessage request) =>
-            IsListenedTo && IsEnabledForOthers(request);
+            _listener is { } listener && listener.IsEnabled() && IsEnabledForOthers(request);
 
         internal bool IsEnabledForOthers(HttpRequestMessage request)
         {

@@ -38,10 +38,12 @@ public sealed class HandlerChainTests : TwoOrigins
     public async Task Send_RetryAtTheOtherOriginWithAnotherQuery_StillGetsNothing()
     {
         using var scope = Tracer.StartRun("ask");
+        using var counts = new Counts();
         var retry = new ChangingRetryHandler { InnerHandler = new LangSmithPropagationHandler(new SocketsHttpHandler()) };
         var received = await SendAsync(retry, "/redirect-other-unavailable");
         Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0, 0 }));
         Assert.That(received.Select(static request => request["baggage"].Count), Is.EqualTo(new[] { 1, 0, 0 }));
+        Assert.That((counts["langsmith.http.outbound:injected"], counts["langsmith.http.outbound:redirected"]), Is.EqualTo((1, 1)));
     }
 
     [TestCase(false, true, true)]

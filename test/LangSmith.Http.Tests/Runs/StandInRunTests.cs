@@ -79,6 +79,24 @@ public sealed class StandInRunTests
     }
 
     [Test]
+    public void With_AroundAndInsideARun_TheNearestMetadataWins()
+    {
+        var recorder = new InMemoryRunRecorder();
+        var tracer = Recording.Tracer(recorder);
+        using (TracingContext.With(metadata: [new("a", 1)]))
+        using (var scope = tracer.StartRun("run"))
+        {
+            scope.Run.AddMetadata("a", 2);
+            tracer.StartRun("below the run").Dispose();
+            using (TracingContext.With(metadata: [new("a", 3)]))
+                tracer.StartRun("inside a scope in the run").Dispose();
+            tracer.StartRun("a new root", options: new RunOptions { Parent = RunParent.None }).Dispose();
+        }
+
+        Assert.That(recorder.Runs.Select(run => run.Metadata["a"].GetInt32()), Is.EqualTo(new[] { 2, 2, 3, 1 }));
+    }
+
+    [Test]
     public void With_MetadataWithoutAKey_IsIgnored()
     {
         var recorder = new InMemoryRunRecorder();

@@ -11,7 +11,7 @@ internal static class Telemetry
 {
     internal const string MeterName = "LangSmith.Http";
 
-    private static readonly Meter Meter = new(MeterName, typeof(Telemetry).Assembly.GetName().Version?.ToString(3));
+    internal static readonly Meter Meter = new(MeterName, typeof(Telemetry).Assembly.GetName().Version?.ToString(3));
 
     private static readonly Counter<long> Outbound = Meter.CreateCounter<long>(
         "langsmith.http.outbound", "{request}", "Outbound requests by what was decided about their headers (tag: reason).");
@@ -75,7 +75,7 @@ internal static class Telemetry
             Add(Faults, "kind", Name(fault));
     }
 
-    private static void Add(Counter<long> counter, string tag, string value)
+    internal static void Add(Counter<long> counter, string tag, string value)
     {
         try
         {
@@ -102,7 +102,7 @@ internal static class Telemetry
         _ => throw new UnreachableException(),
     };
 
-    private static string Name(ExtractResult result) => result switch
+    internal static string Name(ExtractResult result) => result switch
     {
         ExtractResult.Extracted => "extracted",
         ExtractResult.NotSampled => "not_sampled",

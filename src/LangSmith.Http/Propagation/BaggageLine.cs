@@ -30,8 +30,12 @@ internal static class BaggageLine
     /// <summary>Walks the members of a line, blanks around them trimmed.</summary>
     internal static MemberEnumerator Members(ReadOnlySpan<char> line) => new(line);
 
-    /// <summary>True for every key this protocol owns, whichever the version that wrote it.</summary>
-    internal static bool IsOurs(ReadOnlySpan<char> key) => key.StartsWith(OurPrefix, StringComparison.OrdinalIgnoreCase);
+    /// <summary>
+    /// True for every key this protocol owns, whichever the version that wrote it, percent-encoded or not: the runtime's
+    /// own propagators decode keys, and would pass <c>langsmith%2Dproject</c> on as <c>langsmith-project</c>.
+    /// </summary>
+    internal static bool IsOurs(ReadOnlySpan<char> key) =>
+        (key.Contains('%') ? Uri.UnescapeDataString(key.ToString()) : key).StartsWith(OurPrefix, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The members of <paramref name="line"/> that are not ours; null when there are none.</summary>
     internal static string? Foreign(string? line)

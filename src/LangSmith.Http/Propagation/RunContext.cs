@@ -193,12 +193,20 @@ public sealed class RunContext
         TimeProvider? timeProvider = null)
     {
         ArgumentNullException.ThrowIfNull(getter);
+        Extract(carrier, getter, out context, timeProvider ?? TimeProvider.System);
+        return context is not null;
+    }
+
+    /// <summary><see cref="TryExtract"/>, and why there is no parent.</summary>
+    internal static ExtractResult Extract<TCarrier>(
+        TCarrier carrier, Func<TCarrier, string, IEnumerable<string?>?> getter, out RunContext? context, TimeProvider timeProvider)
+    {
         context = null;
         ExtractResult result;
         try
         {
             result = TryGetSingle(getter(carrier, TraceHeaderName), out var trace)
-                ? Parse(trace, JoinLines(getter(carrier, BaggageHeaderName), BaggageLine.MaxReadLength), timeProvider ?? TimeProvider.System, out context)
+                ? Parse(trace, JoinLines(getter(carrier, BaggageHeaderName), BaggageLine.MaxReadLength), timeProvider, out context)
                 : ExtractResult.Ambiguous;
         }
         catch (Exception)
@@ -208,7 +216,7 @@ public sealed class RunContext
         }
 
         Telemetry.Count(result);
-        return context is not null;
+        return result;
     }
 
     /// <summary>Writes this run into any carrier.</summary>
@@ -261,6 +269,10 @@ public sealed class RunContext
 
     /// <summary>The dotted order.</summary>
     public override string ToString() => DottedOrder;
+
+    /// <summary>The same run without project and address, whose runs go where this process sends its own.</summary>
+    internal RunContext WithoutDestination() =>
+        new(new DottedOrder.Identity(TraceId, RunId, ParentRunId, EarliestChildStart), DottedOrder, null, null, Tags, _encodedMetadata);
 
     /// <summary>The header values in a format; built at the first call and kept.</summary>
     internal RunHeaders GetHeaders(HeaderFormat format)
@@ -397,18 +409,20 @@ public sealed class RunContext
     // Several baggage lines are one list; joining stops where the list is longer than anybody wants it.
     private static string? JoinLines(IEnumerable<string?>? values, int enough)
     {
-        string? line = null;
-        if (values is null)
-            return null;
-        foreach (var value in values)
+        string? first = null;
+        StringBuilder? joined = null;
+        foreach (var value in values ?? [])
         {
             if (string.IsNullOrEmpty(value))
                 continue;
-            line = BaggageLine.Join(line, value);
-            if (line!.Length > enough)
+            if (first is null)
+                first = value;
+            else
+                (joined ??= new StringBuilder(first)).Append(',').Append(value);
+            if ((joined?.Length ?? first.Length) > enough)
                 break;
         }
 
-        return line;
+        return joined?.ToString() ?? first;
     }
 }

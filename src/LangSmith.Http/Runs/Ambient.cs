@@ -70,6 +70,13 @@ internal sealed class Ambient : IDisposable
         IsSuppressed = false,
     });
 
+    /// <summary>
+    /// What a server begins a request with: the parent its caller sent, if any, and nothing of whatever is current where
+    /// the request is begun, as is the case with a test server in the same process.
+    /// </summary>
+    internal static Ambient EnterRequest(RunContext? parent, IReadOnlyDictionary<string, JsonElement> metadata) =>
+        Enter(new Ambient(null) { Parent = parent, Metadata = metadata });
+
     internal static Ambient EnterWith(string? project, string[] tags, IReadOnlyDictionary<string, JsonElement> metadata, bool? enabled)
     {
         var outer = Current;

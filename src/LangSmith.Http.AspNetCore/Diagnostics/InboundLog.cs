@@ -1,0 +1,24 @@
+using Microsoft.Extensions.Logging;
+
+namespace LangSmith.Http;
+
+/// <summary>Every log line of the package. Lines say reasons, never a header's value. The core's event ids are below 20.</summary>
+internal static partial class InboundLog
+{
+    internal const string Category = "LangSmith.Http.AspNetCore";
+
+    [LoggerMessage(20, LogLevel.Debug, "LangSmith run of the caller: {Reason}", EventName = "Inbound")]
+    internal static partial void Inbound(ILogger logger, string reason);
+
+    [LoggerMessage(21, LogLevel.Warning, "LangSmith could not read the caller's run; the request went on without it. Further failures are only counted (langsmith.http.inbound, reason=failed).", EventName = "InboundFailed")]
+    internal static partial void InboundFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(22, LogLevel.Error, "UseLangSmithTracing() runs before routing, so that endpoints cannot choose Continue, Link or Ignore, and SignalR hubs are not ignored. Call it after UseRouting().", EventName = "EndpointSeenTooLate")]
+    internal static partial void EndpointSeenTooLate(ILogger logger);
+
+    [LoggerMessage(23, LogLevel.Warning, "The trust rule {Rule} threw: the caller is not trusted. Further failures of the rule are only counted (langsmith.http.faults, kind=callback_failed).", EventName = "TrustRuleFailed")]
+    internal static partial void TrustRuleFailed(ILogger logger, string rule, Exception exception);
+
+    [LoggerMessage(24, LogLevel.Warning, "Trust.FromAnyone(): anybody who can reach this service can put its runs into traces and projects of their choice. Outside development, name who is trusted.", EventName = "AnyoneIsTrusted")]
+    internal static partial void AnyoneIsTrusted(ILogger logger);
+}

@@ -1,0 +1,34 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace LangSmith.Http;
+
+/// <summary>Asks the rules.</summary>
+internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger)
+{
+    private readonly bool[] _isFailureLogged = new bool[rules.Count];
+
+    internal async ValueTask<bool> IsTrustedAsync(HttpContext context)
+    {
+        for (var i = 0; i < rules.Count; i++)
+        {
+            try
+            {
+                if (await rules[i].Matches(context).ConfigureAwait(false))
+                    return true;
+            }
+            catch (Exception exception)
+            {
+                // The rules are the user's, and what they look at is the caller's: no answer is no trust.
+                Telemetry.Count(Fault.CallbackFailed);
+                if (!_isFailureLogged[i])
+                {
+                    _isFailureLogged[i] = true;
+                    InboundLog.TrustRuleFailed(logger, rules[i].Name, exception);
+                }
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,10 +1,29 @@
-using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using LangSmith.Http;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
-// Trimmed, and compiled ahead of time: exits 0 when a run's headers arrive and its payloads are recorded.
+// Trimmed, and compiled ahead of time: exits 0 when a run's headers arrive, its payloads are recorded, and a server
+// continues it.
+var builder = WebApplication.CreateSlimBuilder();
+builder.WebHost.UseUrls("http://127.0.0.1:0");
+builder.Logging.ClearProviders();
+builder.Services.AddLangSmith(options => options.Tracing = true);
+builder.Services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+builder.Services.AddLangSmithInbound(options =>
+{
+    options.Trust.FromNetworks("127.0.0.0/8");
+    options.StartRunPerRequest = true;
+});
+await using var app = builder.Build();
+app.UseLangSmithTracing();
+app.MapGet("/answers/{topic}", static (HttpContext context) => context.Response.WriteAsync("because"));
+await app.StartAsync();
+
 var services = new ServiceCollection();
 var recorder = new InMemoryRunRecorder();
 services.AddLangSmith(options =>
@@ -16,7 +35,7 @@ services.AddSingleton<IRunRecorder>(recorder);
 var sent = new List<string>();
 services.AddHttpClient("answers")
     .AddHttpMessageHandler<LangSmithPropagationHandler>()
-    .ConfigurePrimaryHttpMessageHandler(() => new Primary(sent));
+    .AddHttpMessageHandler(() => new Watch(sent));
 await using var provider = services.BuildServiceProvider();
 var tracer = provider.GetRequiredService<LangSmithTracer>();
 
@@ -25,7 +44,7 @@ var ask = tracer.Traceable(
     {
         RunTree.Current!.AddMetadata("user", "u-1");
         using var http = provider.GetRequiredService<IHttpClientFactory>().CreateClient("answers");
-        return await http.GetStringAsync(new Uri("https://answers.internal/"));
+        return await http.GetStringAsync(new Uri($"{app.Urls.First()}/answers/sky"));
     },
     "ask");
 await ask(new Question("why?"));
@@ -39,6 +58,13 @@ if (run.Inputs?.GetProperty("question").GetProperty("Text").GetString() != "why?
     problems.Add($"inputs {run.Inputs}");
 if (run.Outputs?.GetProperty("output").GetString() != "because")
     problems.Add($"outputs {run.Outputs}");
+// The server's run ends behind the response.
+await app.StopAsync();
+var continued = ((InMemoryRunRecorder)app.Services.GetRequiredService<IRunRecorder>()).Runs.Single();
+if (continued.ParentRunId != run.Id || continued.Name != "GET /answers/{topic}")
+    problems.Add($"the server recorded {continued.Name} below {continued.ParentRunId}");
+if (continued.Outputs?.GetProperty("status_code").GetInt32() != 200)
+    problems.Add($"the server's outputs {continued.Outputs}");
 foreach (var problem in problems)
     Console.Error.WriteLine(problem);
 Console.WriteLine(problems.Count == 0 ? "The trimmed application works." : "The trimmed application does not work.");
@@ -49,11 +75,11 @@ internal sealed record Question(string Text);
 [JsonSerializable(typeof(Question))]
 internal sealed partial class SmokeJson : JsonSerializerContext;
 
-internal sealed class Primary(List<string> sent) : HttpMessageHandler
+internal sealed class Watch(List<string> sent) : DelegatingHandler
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         sent.Add($"{request.Headers.GetValues("langsmith-trace").Single()} {request.Headers.GetValues("baggage").Single()}");
-        return Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent("because") });
+        return base.SendAsync(request, cancellationToken);
     }
 }

@@ -38,11 +38,13 @@ public sealed partial class ReadmeTests
 
         class AnswerClient(HttpClient http) { public Task<string> AskAsync(string question) => http.GetStringAsync(question); }
         record QueueMessage(Dictionary<string, string> Headers);
+        class Partners { public Task<bool> KnowsAsync(System.Net.IPAddress? address) => Task.FromResult(address is not null); }
         """;
 
     // What a block takes for granted, unless it makes its own.
     private static readonly (string Name, string Declaration)[] Surroundings =
     [
+        ("app", "var app = WebApplication.Create();"),
         ("builder", "var builder = Host.CreateApplicationBuilder(args);"),
         ("services", "IServiceCollection services = new ServiceCollection();"),
         ("tracer", "var tracer = new LangSmithTracer(new InMemoryRunRecorder());"),
@@ -51,6 +53,8 @@ public sealed partial class ReadmeTests
         ("tokens", "IAsyncEnumerable<string> tokens = null!;"),
         ("request", "var request = new HttpRequestMessage();"),
         ("parent", "RunContext parent = null!;"),
+        ("partners", "var partners = new Partners();"),
+        ("consumer", "Task? consumer = null; Task ConsumeAsync() => Task.CompletedTask;"),
         ("message", "var message = new QueueMessage([]);"),
     ];
 
@@ -64,7 +68,7 @@ public sealed partial class ReadmeTests
         var declarations = Surroundings
             .Where(item => Regex.IsMatch(block, $@"\b{item.Name}\b") && !Regex.IsMatch(block, $@"(var|out var) {item.Name}\b"))
             .Select(static item => item.Declaration);
-        var source = block.StartsWith("using ", StringComparison.Ordinal)
+        var source = IsProgram(block)
             ? ImplicitUsings + block
             : $"{ImplicitUsings}{Usings}\n{string.Join('\n', declarations)}\n{block}{Types}";
         var compilation = CSharpCompilation.Create(
@@ -80,8 +84,11 @@ public sealed partial class ReadmeTests
     public void Blocks_AreThere()
     {
         Assert.That(Blocks().Count(), Is.GreaterThan(5));
-        Assert.That(Blocks().Count(static block => ((string)block.Arguments[0]!).StartsWith("using ", StringComparison.Ordinal)), Is.EqualTo(3), "console, worker, ASP.NET Core");
+        Assert.That(Blocks().Count(static block => IsProgram((string)block.Arguments[0]!)), Is.EqualTo(3), "console, worker, ASP.NET Core");
     }
+
+    // Not a using statement.
+    private static bool IsProgram(string block) => Regex.IsMatch(block, "^using [A-Z]");
 
     [GeneratedRegex("^```csharp\n(?<code>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex CSharpBlock();

@@ -11,11 +11,13 @@ public sealed class PublicApiTests
 
     private static readonly NullabilityInfoContext Nullability = new();
 
-    [Test]
-    public void PublicApi_ComparedWithTheApprovedFile_IsTheSame()
+    private static readonly Assembly[] Packages = [typeof(RunContext).Assembly, typeof(InboundTracing).Assembly];
+
+    [TestCaseSource(nameof(Packages))]
+    public void PublicApi_ComparedWithTheApprovedFile_IsTheSame(Assembly package)
     {
-        var approved = Repository.PathTo("test/LangSmith.Http.Tests/PublicApi/LangSmith.Http.approved.txt");
-        var actual = Print(typeof(RunContext).Assembly);
+        var approved = Repository.PathTo($"test/LangSmith.Http.Tests/PublicApi/{package.GetName().Name}.approved.txt");
+        var actual = Print(package);
         var received = Path.ChangeExtension(approved, ".received.txt").Replace(".approved", "", StringComparison.Ordinal);
         if (File.Exists(approved) && File.ReadAllText(approved) == actual)
             return;
@@ -27,7 +29,7 @@ public sealed class PublicApiTests
     public void PublicApi_MethodsThatReturnTasks_TakeWhatTheyRun()
     {
         // State set in an async method is gone when it returns: no API may pretend otherwise.
-        var scopes = typeof(RunContext).Assembly.GetExportedTypes()
+        var scopes = Packages.SelectMany(static package => package.GetExportedTypes())
             .SelectMany(static type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
             .Where(static method => method.ReturnType.IsGenericType && method.ReturnType.GetGenericTypeDefinition() == typeof(Task<>))
             .Where(static method => typeof(IDisposable).IsAssignableFrom(method.ReturnType.GetGenericArguments()[0]));

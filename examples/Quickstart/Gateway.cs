@@ -15,6 +15,8 @@ internal static class Gateway
             o.Project = "gateway";
         });
         builder.Services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        // Whose traces it continues: its caller is on this machine. There is no default.
+        builder.Services.AddLangSmithInbound(o => o.Trust.FromNetworks("127.0.0.0/8"));
         builder.Services.AddHttpClient("worker", c =>
             {
                 c.BaseAddress = worker;
@@ -24,15 +26,8 @@ internal static class Gateway
             .AddHttpMessageHandler(() => new RetryHandler());   // above or below the retry makes no difference
 
         var app = builder.Build();
-        wire.Watch(app, "gateway");
-
-        // This service listens on loopback and trusts its only caller. Believe no headers from callers you do not trust.
-        app.Use(async (context, next) =>
-        {
-            RunContext.TryExtract(context.Request.Headers, static (headers, name) => headers[name], out var parent);
-            using (TracingContext.UseParent(parent))
-                await next(context);
-        });
+        wire.Watch(app, "gateway");   // in front: behind the next line nobody sees the headers any more
+        app.UseLangSmithTracing();
 
         app.MapGet("/answers/{topic}", (string topic, LangSmithTracer tracer, IHttpClientFactory clients) =>
             tracer.RunAsync("answer", async _ =>

@@ -24,20 +24,14 @@ internal static class Worker
             o.Project = "worker";
         });
         builder.Services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        builder.Services.AddLangSmithInbound(o => o.Trust.FromNetworks("127.0.0.0/8"));
         builder.Services.AddSingleton(queue);
         builder.Services.AddSingleton(wire);
         builder.Services.AddHostedService<JobConsumer>();
 
         var app = builder.Build();
-        wire.Watch(app, "worker");
-
-        // This service listens on loopback and trusts its only caller. Believe no headers from callers you do not trust.
-        app.Use(async (context, next) =>
-        {
-            RunContext.TryExtract(context.Request.Headers, static (headers, name) => headers[name], out var parent);
-            using (TracingContext.UseParent(parent))
-                await next(context);
-        });
+        wire.Watch(app, "worker");   // in front: behind the next line nobody sees the headers any more
+        app.UseLangSmithTracing();
 
         app.MapGet("/facts/tides", () => Results.Redirect("/archive/tides", preserveMethod: true));
         app.MapGet("/facts/{topic}", RetrieveAsync);

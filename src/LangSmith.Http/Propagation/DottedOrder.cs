@@ -75,7 +75,7 @@ internal static class DottedOrder
             state.id.TryFormat(span[TimestampLength..], out _, "D");
         });
 
-    private static bool TryParseSegment(ReadOnlySpan<char> segment, out DateTime time, out long precision, out Guid runId)
+    internal static bool TryParseSegment(ReadOnlySpan<char> segment, out DateTime time, out long precision, out Guid runId)
     {
         time = default;
         precision = TimeSpan.TicksPerMicrosecond;

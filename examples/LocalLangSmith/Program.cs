@@ -1,0 +1,26 @@
+using LangSmith.Http;
+
+// A LangSmith of one's own, for any SDK on this machine: no account, no key, no network.
+//   dotnet run --project examples/LocalLangSmith -- --urls http://127.0.0.1:1984
+var builder = WebApplication.CreateBuilder(args);
+builder.Logging.SetMinimumLevel(LogLevel.Warning);
+if (builder.Configuration["urls"] is null)
+    builder.WebHost.UseUrls("http://127.0.0.1:1984");
+builder.Services.AddSingleton(new LangSmithCollector());
+
+var app = builder.Build();
+app.MapLangSmithCollector();
+await app.StartAsync();
+
+var address = app.Urls.First();
+Console.WriteLine($"""
+    LangSmith on this machine: {address}
+
+    Point an SDK at it, in any language:
+      export LANGSMITH_TRACING=true
+      export LANGSMITH_ENDPOINT={address}
+      export LANGSMITH_API_KEY=any
+
+    Runs are kept in memory. Ctrl+C ends it.
+    """);
+await app.WaitForShutdownAsync();

@@ -1,0 +1,177 @@
+using System.Net;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// A local LangSmith: takes runs from any SDK, says what LangSmith would refuse and why, keeps traces in memory within
+/// bounds, and shows them on a page. Thread-safe.
+/// </summary>
+/// <remarks>
+/// There is neither account nor key: what is sent as one is not looked at. It is for tests, examples and laptops. Keep it
+/// on loopback: whoever reaches it sees every payload.
+/// </remarks>
+/// <example>
+/// In a test, with the exporter or an SDK pointed at <see cref="Endpoint"/> (<c>LANGSMITH_ENDPOINT</c>), or without HTTP:
+/// <code>
+/// await using var collector = await LangSmithCollector.StartAsync();
+/// services.AddSingleton(collector.CreateRecorder("gateway"));
+/// …
+/// var trace = collector.AssertOneTrace();
+/// </code>
+/// </example>
+public sealed class LangSmithCollector : IAsyncDisposable
+{
+    private readonly LangSmithCollectorOptions _options;
+    private WebApplication? _app;
+    private Uri? _endpoint;
+    private long _requests;
+
+    /// <summary>Makes a collector that does not listen: for recorders in the same process, or <c>MapLangSmithCollector</c>.</summary>
+    /// <param name="options">How much it holds; null means the defaults.</param>
+    /// <param name="timeProvider">The clock; null means the system's.</param>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it and the remedy.</exception>
+    public LangSmithCollector(LangSmithCollectorOptions? options = null, TimeProvider? timeProvider = null)
+    {
+        _options = options ?? new LangSmithCollectorOptions();
+        _options.Validate();
+        Store = new TraceStore(_options.MaxRuns, _options.MaxBytes, timeProvider ?? TimeProvider.System);
+    }
+
+    /// <summary>Where a started collector listens: its page, and what <c>LANGSMITH_ENDPOINT</c> is to be.</summary>
+    /// <exception cref="InvalidOperationException">It was not started with <see cref="StartAsync"/>.</exception>
+    public Uri Endpoint => _endpoint ?? throw new InvalidOperationException("The collector does not listen. Start it with LangSmithCollector.StartAsync().");
+
+    /// <summary>The traces that are held, newest first.</summary>
+    public IReadOnlyList<CollectedTrace> Traces => Store.Traces();
+
+    /// <summary>
+    /// What is wrong: requests that were refused and runs that are odd, newest first, then what is missing in the traces as
+    /// they are now. Empty when everything is as it should be.
+    /// </summary>
+    public IReadOnlyList<CollectorProblem> Problems => Store.Problems();
+
+    /// <summary>How many runs went because of <see cref="LangSmithCollectorOptions.MaxRuns"/> or <see cref="LangSmithCollectorOptions.MaxBytes"/>.</summary>
+    public long DroppedRuns => Store.Dropped;
+
+    /// <summary>
+    /// Asked about each ingest request, to make it fail on purpose; null, or an answer of null, means it goes well.
+    /// </summary>
+    /// <value>Default: null.</value>
+    public Func<CollectorRequest, CollectorFault?>? Fault { get; set; }
+
+    internal TraceStore Store { get; }
+
+    internal long MaxRequestBytes => _options.MaxRequestBytes;
+
+    /// <summary>Starts a collector with a server of its own on 127.0.0.1.</summary>
+    /// <param name="configure">Sets how much it holds and its port; null means the defaults, and any free port.</param>
+    /// <param name="cancellationToken">Cancels the start.</param>
+    /// <returns>The collector; dispose it to stop the server.</returns>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it and the remedy.</exception>
+    /// <exception cref="IOException">The port is in use.</exception>
+    public static async Task<LangSmithCollector> StartAsync(Action<LangSmithCollectorOptions>? configure = null, CancellationToken cancellationToken = default)
+    {
+        var options = new LangSmithCollectorOptions();
+        configure?.Invoke(options);
+        var collector = new LangSmithCollector(options);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(IPAddress.Loopback, options.Port);
+        });
+        builder.Services.AddRoutingCore();
+        builder.Logging.ClearProviders();
+        var app = builder.Build();
+        app.UseRouting();
+        app.MapLangSmithCollector(collector);
+        await app.StartAsync(cancellationToken).ConfigureAwait(false);
+        collector._app = app;
+        collector._endpoint = new Uri(app.Urls.First());
+        return collector;
+    }
+
+    /// <summary>Makes a recorder that writes into this collector, without HTTP.</summary>
+    /// <param name="service">The service whose runs these are, as the page shows it.</param>
+    /// <returns>The recorder; register it as <see cref="IRunRecorder"/>.</returns>
+    /// <exception cref="ArgumentException"><paramref name="service"/> is blank.</exception>
+    public IRunRecorder CreateRecorder(string service)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(service);
+        return new CollectorRecorder(Store, service);
+    }
+
+    /// <summary>Waits until so many runs have ended.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="timeout">How long at most; null means 10 seconds.</param>
+    /// <exception cref="CollectorAssertionException">They did not in time; the message shows the traces there are.</exception>
+    public async Task WaitForRunsAsync(int count, TimeSpan? timeout = null)
+    {
+        using var source = new CancellationTokenSource(timeout ?? TimeSpan.FromSeconds(10));
+        try
+        {
+            while (true)
+            {
+                var version = Store.Version;
+                if (Store.EndedCount >= count)
+                    return;
+                await Store.WhenChangedSince(version).WaitAsync(source.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            throw new CollectorAssertionException(Describe($"{Store.EndedCount} of {count} runs have ended."));
+        }
+    }
+
+    /// <summary>Asserts that there is one trace, with one root, and nothing wrong.</summary>
+    /// <returns>The trace.</returns>
+    /// <exception cref="CollectorAssertionException">It is not so; the message shows the traces and problems there are.</exception>
+    public CollectedTrace AssertOneTrace()
+    {
+        var traces = Traces;
+        if (traces.Count != 1)
+            throw new CollectorAssertionException(Describe($"There is not one trace, but {traces.Count}."));
+        AssertNoProblems();
+        return traces[0];
+    }
+
+    /// <summary>Asserts that nothing is wrong: <see cref="Problems"/> is empty.</summary>
+    /// <exception cref="CollectorAssertionException">Something is; the message shows the problems and the traces.</exception>
+    public void AssertNoProblems()
+    {
+        var count = Problems.Count;
+        if (count > 0)
+            throw new CollectorAssertionException(Describe($"There {(count == 1 ? "is a problem" : $"are {count} problems")}."));
+    }
+
+    /// <summary>Forgets all traces and problems.</summary>
+    public void Clear() => Store.Clear();
+
+    /// <summary>Stops the server, if it was started. What was collected stays readable.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _app, null) is not { } app)
+            return;
+        await app.StopAsync().ConfigureAwait(false);
+        await app.DisposeAsync().ConfigureAwait(false);
+    }
+
+    internal long NextRequest() => Interlocked.Increment(ref _requests);
+
+    private string Describe(string what)
+    {
+        const int Most = 20;
+        var text = new StringBuilder(what).Append('\n');
+        foreach (var problem in Problems.Take(Most))
+            text.Append("  ").Append(problem).Append('\n');
+        foreach (var trace in Traces.Take(Most))
+            text.Append('\n').Append("trace ").Append(trace.Id).Append('\n').Append(trace);
+        return text.ToString();
+    }
+}

@@ -1,0 +1,38 @@
+namespace LangSmith.Http;
+
+/// <summary>How much a collector holds, and where one that was started listens.</summary>
+public sealed class LangSmithCollectorOptions
+{
+    /// <summary>How many runs are held; then the oldest trace goes.</summary>
+    /// <value>Default: 100,000. At least 1.</value>
+    public int MaxRuns { get; set; } = 100_000;
+
+    /// <summary>About how many bytes the runs may take; then the oldest trace goes.</summary>
+    /// <value>Default: 256 MiB. At least 64 KiB.</value>
+    public long MaxBytes { get; set; } = 256L << 20;
+
+    /// <summary>
+    /// The largest body of a request, in bytes; larger ones get 413. It is what <c>GET /info</c> says
+    /// (<c>size_limit_bytes</c>). A compressed body may become four times as large.
+    /// </summary>
+    /// <value>Default: 20,971,520, as the SDKs assume of LangSmith. At least 1 KiB.</value>
+    public long MaxRequestBytes { get; set; } = 20_971_520;
+
+    /// <summary>The port on 127.0.0.1 of a collector that <see cref="LangSmithCollector.StartAsync"/> starts.</summary>
+    /// <value>Default: 0, any free one.</value>
+    public int Port { get; set; }
+
+    internal void Validate()
+    {
+        Check(MaxRuns >= 1, nameof(MaxRuns), MaxRuns, "Hold at least 1 run.");
+        Check(MaxBytes >= 65_536, nameof(MaxBytes), MaxBytes, "Hold at least 65536 bytes.");
+        Check(MaxRequestBytes is >= 1024 and <= 1L << 30, nameof(MaxRequestBytes), MaxRequestBytes, "Give 1024 to 1073741824 bytes.");
+        Check(Port is >= 0 and <= 65535, nameof(Port), Port, "Give a port, or 0 for any free one.");
+    }
+
+    private static void Check(bool holds, string option, long value, string remedy)
+    {
+        if (!holds)
+            throw new ArgumentException($"LangSmithCollectorOptions.{option} is {value}. {remedy}");
+    }
+}

@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Net.Http.Headers;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// Puts the parts of a multipart body together: <c>post.&lt;id&gt;</c> or <c>patch.&lt;id&gt;</c>, their fields
+/// (<c>post.&lt;id&gt;.inputs</c>…) and <c>attachment.&lt;id&gt;.&lt;name&gt;</c>. Feedback is accepted and not kept.
+/// </summary>
+internal sealed class MultipartRuns
+{
+    private readonly Dictionary<(Guid Id, bool IsCreate), RunWrite> _open = [];
+    private readonly List<RunWrite> _runs = [];
+
+    internal IReadOnlyList<RunWrite> Runs => _runs;
+
+    internal async Task AddAsync(MultipartSection section, CancellationToken cancellationToken)
+    {
+        var name = HeaderUtilities.RemoveQuotes(section.GetContentDispositionHeader()?.Name ?? default).Value ?? "";
+        using var buffer = new MemoryStream();
+        await section.Body.CopyToAsync(buffer, cancellationToken).ConfigureAwait(false);
+        var bytes = buffer.ToArray();
+        CheckLength(section, name, bytes.Length);
+
+        var dots = name.Split('.', 3);
+        if (dots.Length < 2 || !Guid.TryParse(dots[1], out var id))
+            throw IngestException.Malformed($"The part '{name}' is named neither post.<run id>, patch.<run id>, attachment.<run id>.<name> nor feedback.<id>.");
+        switch (dots[0])
+        {
+            case "post" or "patch" when dots.Length == 2:
+                AddRun(name, id, dots[0] == "post", bytes);
+                break;
+            case "post" or "patch":
+                AddField(name, id, dots[0] == "post", dots[2], bytes);
+                break;
+            case "attachment" when dots.Length == 3:
+                Owner(name, id).Attachments.Add(new CollectedAttachment(dots[2], section.ContentType!.Split(';')[0].Trim(), bytes));
+                break;
+            case "feedback":
+                break;
+            default:
+                throw IngestException.Malformed($"The part '{name}' is of an unknown kind.");
+        }
+    }
+
+    // The API's reference: every part has a Content-Type, and a length, as its parameter or as Content-Length.
+    private static void CheckLength(MultipartSection section, string name, int actual)
+    {
+        if (!MediaTypeHeaderValue.TryParse(section.ContentType, out var type))
+            throw IngestException.Malformed($"The part '{name}' has no Content-Type.");
+        var parameter = type.Parameters.FirstOrDefault(static item => item.Name.Equals("length", StringComparison.OrdinalIgnoreCase))?.Value.Value;
+        var given = parameter ?? section.Headers?.GetValueOrDefault("Content-Length").ToString();
+        if (!long.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var length))
+            throw IngestException.Malformed($"The part '{name}' has no length: give Content-Length, or a length parameter of Content-Type.");
+        if (length != actual)
+            throw IngestException.Malformed($"The part '{name}' says it has {length} bytes, but has {actual}.");
+        if (section.Headers?.ContainsKey("Content-Encoding") == true)
+            throw IngestException.Malformed($"The part '{name}' has a Content-Encoding; only the whole body may have one.");
+    }
+
+    private static JsonDocument Parse(string name, byte[] bytes)
+    {
+        try
+        {
+            return JsonDocument.Parse(bytes);
+        }
+        catch (JsonException exception)
+        {
+            throw IngestException.Malformed($"The part '{name}' is no JSON: {exception.Message}");
+        }
+    }
+
+    private void AddRun(string name, Guid id, bool isCreate, byte[] bytes)
+    {
+        using var json = Parse(name, bytes);
+        var run = RunJson.Read(json.RootElement, isCreate, id);
+        // Compressed, the SDKs write as runs come: two updates of one run may be in one body.
+        _open[(id, isCreate)] = run;
+        _runs.Add(run);
+    }
+
+    private void AddField(string name, Guid id, bool isCreate, string field, byte[] bytes)
+    {
+        if (!_open.TryGetValue((id, isCreate), out var run))
+            throw IngestException.Malformed($"The part '{name}' comes before the run it belongs to.");
+        using var json = Parse(name, bytes);
+        if (json.RootElement.ValueKind != JsonValueKind.Null)
+            RunJson.SetField(run, field, json.RootElement, bytes);
+    }
+
+    private RunWrite Owner(string name, Guid id) =>
+        _open.GetValueOrDefault((id, true)) ?? _open.GetValueOrDefault((id, false))
+        ?? throw IngestException.Malformed($"The part '{name}' belongs to a run that is not in the body.");
+}

@@ -1,0 +1,317 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// Posts runs to LangSmith in the background. What it is told is queued, within bounds, and never blocks the caller; a
+/// LangSmith that is slow, wrong or gone costs runs, which are counted, and nothing else. Registered by
+/// <c>AddLangSmithExport()</c>; without a container make one with the constructor. Thread-safe.
+/// </summary>
+/// <example>
+/// Without a host:
+/// <code>
+/// await using var exporter = new LangSmithExporter();      // LANGSMITH_API_KEY, LANGSMITH_ENDPOINT…
+/// var tracer = new LangSmithTracer(exporter);
+/// …
+/// await exporter.FlushAsync(TimeSpan.FromSeconds(5));      // at the end of a short-lived function
+/// </code>
+/// </example>
+public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
+{
+    /// <summary>The name of the factory's client that posts, to be configured (proxy, certificates, primary handler).</summary>
+    public const string HttpClientName = "LangSmith.Http.Export";
+
+    private const int ConcurrentBatches = 4;
+    private const string AbandonedError = "The application ended before the run did.";
+
+    private readonly ExportSettings _settings;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger _logger;
+    private readonly RunQueue _queue;
+    private readonly IngestClient _client;
+    private readonly DropLog _drops;
+    private readonly HttpClient? _ownClient;
+    private readonly SemaphoreSlim _slots = new(ConcurrentBatches);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly object _gate = new();
+    private TaskCompletionSource _hurry = NewSignal();
+    private int _flushes;
+    private long _posted;
+    private Task? _loop;
+    private bool _isDisposed;
+
+    /// <summary>Makes an exporter without a container.</summary>
+    /// <param name="options">Where runs are posted; null means the defaults, which ask the environment.</param>
+    /// <param name="handler">Sends the requests; null means a <see cref="SocketsHttpHandler"/> of its own. It is disposed with the exporter.</param>
+    /// <param name="timeProvider">The clock; null means the system's.</param>
+    /// <param name="logger">Where is logged; null means nowhere.</param>
+    /// <exception cref="ArgumentException">The options are invalid; the message names the option and the remedy.</exception>
+    public LangSmithExporter(
+        LangSmithExportOptions? options = null, HttpMessageHandler? handler = null, TimeProvider? timeProvider = null, ILogger<LangSmithExporter>? logger = null)
+        : this(
+            ExportSettingsReader.TryRead(options ?? new LangSmithExportOptions(), out var errors) ?? throw new ArgumentException(string.Join(' ', errors), nameof(options)),
+            new HttpClient(handler ?? CreateHandler()) { Timeout = Timeout.InfiniteTimeSpan },
+            timeProvider ?? TimeProvider.System,
+            logger ?? (ILogger)NullLogger.Instance)
+    {
+    }
+
+    internal LangSmithExporter(ExportSettings settings, Func<HttpClient> createClient, TimeProvider timeProvider, ILogger logger)
+    {
+        _settings = settings;
+        _timeProvider = timeProvider;
+        _logger = logger;
+        _queue = new RunQueue(settings.Options.MaxQueuedOperations, settings.Options.MaxQueuedBytes, timeProvider);
+        _client = new IngestClient(settings, createClient, timeProvider, logger);
+        _drops = new DropLog(logger, timeProvider);
+        ExportLog.Exporting(logger, settings.Endpoint);
+        if (settings.ApiKey is null)
+            ExportLog.NoKey(logger);
+    }
+
+    private LangSmithExporter(ExportSettings settings, HttpClient client, TimeProvider timeProvider, ILogger logger)
+        : this(settings, () => client, timeProvider, logger) =>
+        _ownClient = client;
+
+    /// <summary>How many starts and ends of runs wait or are on their way.</summary>
+    public int QueuedOperations => _queue.Count;
+
+    /// <summary>About how many bytes they are.</summary>
+    public long QueuedBytes => _queue.Bytes;
+
+    /// <summary>How many starts and ends of runs LangSmith has taken.</summary>
+    public long PostedOperations => Interlocked.Read(ref _posted);
+
+    /// <summary>How many starts and ends of runs did not get to LangSmith, for whatever reason.</summary>
+    public long DroppedOperations => _drops.Total;
+
+    /// <summary>What is wrong at the moment, in words; null when nothing is.</summary>
+    internal string? Trouble =>
+        _drops.Recent is { } reason ? $"Runs were dropped within the last minute: {reason}"
+        : _queue.Count > _settings.Options.MaxQueuedOperations / 2 || _queue.Bytes > _settings.Options.MaxQueuedBytes / 2 ? "The queue is more than half full: LangSmith is slow, or gone."
+        : null;
+
+    /// <inheritdoc/>
+    public bool ShouldRecord(Guid traceId) => TraceSampler.ShouldRecord(traceId, _settings.SamplingRate);
+
+    /// <inheritdoc/>
+    public void OnStart(RunTree run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        Enqueue(new RunOperation(run, isCreate: true, _settings), static (queue, operation) => queue.TryStart(operation));
+    }
+
+    /// <inheritdoc/>
+    public void OnEnd(RunTree run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        Enqueue(new RunOperation(run, isCreate: false, _settings), static (queue, operation) => queue.TryEnd(operation));
+    }
+
+    /// <summary>Waits until everything that was queued before this call is posted, or given up.</summary>
+    /// <param name="timeout">How long at most; <see cref="Timeout.InfiniteTimeSpan"/> waits as long as it takes.</param>
+    /// <param name="cancellationToken">Ends the wait, not the posting.</param>
+    /// <returns>True when it is; false when the time was over before.</returns>
+    public async Task<bool> FlushAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        using var late = new CancellationTokenSource(timeout, _timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        var last = _queue.LastSequence;
+        Interlocked.Increment(ref _flushes);
+        Hurry();
+        try
+        {
+            while (true)
+            {
+                var changed = _queue.Changed;
+                if (_queue.IsDone(last))
+                    return true;
+                await changed.WaitAsync(either.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _flushes);
+        }
+    }
+
+    /// <summary>
+    /// Ends what is still open with an error that says so, posts what is queued for <see cref="LangSmithExportOptions.ShutdownTimeout"/>
+    /// at most, and stops. What is left is counted as dropped, and so is what comes later.
+    /// </summary>
+    public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
+
+    internal static SocketsHttpHandler CreateHandler() => new()
+    {
+        // Nobody's trace: no span of its own, no header of the runtime.
+        ActivityHeadersPropagator = null,
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+    };
+
+    internal async Task StopAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            if (_isDisposed)
+                return;
+            _isDisposed = true;
+        }
+
+        _queue.EndOpen(AbandonedError);
+        EnsureStarted();
+        try
+        {
+            await FlushAsync(_settings.Options.ShutdownTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The host's time is over: what was not posted is counted below.
+        }
+
+        await _stop.CancelAsync().ConfigureAwait(false);
+        if (_loop is { } loop)
+            await loop.ConfigureAwait(false);
+        // Batches on their way end with the token; then nothing holds a slot.
+        for (var i = 0; i < ConcurrentBatches; i++)
+            await _slots.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        while (_queue.Take(int.MaxValue, long.MaxValue) is { } rest)
+        {
+            Drop(rest.Operations, SendResult.Shutdown);
+            _queue.Complete(rest, rest.Operations);
+        }
+
+        _drops.Flush();
+        _ownClient?.Dispose();
+        _stop.Dispose();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private void Enqueue(RunOperation operation, Func<RunQueue, RunOperation, bool> enqueue)
+    {
+        if (_isDisposed)
+            Drop([operation], SendResult.Shutdown);
+        else if (!enqueue(_queue, operation))
+            Drop([operation], SendResult.QueueFull);
+        else if (_loop is null)
+            EnsureStarted();
+    }
+
+    private void EnsureStarted()
+    {
+        lock (_gate)
+        {
+            if (_loop is not null)
+                return;
+            // Whoever's run, activity and baggage are current here: none of them goes along.
+            using (ExecutionContext.SuppressFlow())
+                _loop = Task.Run(RunAsync);
+        }
+    }
+
+    private void Hurry() => Interlocked.Exchange(ref _hurry, NewSignal()).TrySetResult();
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var changed = _queue.Changed;
+                var hurry = Volatile.Read(ref _hurry);
+                var (count, bytes, oldestAt) = _queue.Waiting;
+                if (count == 0)
+                {
+                    await changed.WaitAsync(_stop.Token).ConfigureAwait(false);
+                    continue;
+                }
+
+                var info = await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false);
+                var maxOperations = Math.Min(_settings.Options.MaxBatchOperations, info.MaxOperations);
+                var wait = _settings.Options.FlushInterval - _timeProvider.GetElapsedTime(oldestAt);
+                if (count < maxOperations && bytes < info.MaxBytes && wait > TimeSpan.Zero && Volatile.Read(ref _flushes) == 0)
+                {
+                    using var waited = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+                    await Task.WhenAny(hurry.Task, Task.Delay(wait, _timeProvider, waited.Token)).ConfigureAwait(false);
+                    await waited.CancelAsync().ConfigureAwait(false);
+                    continue;
+                }
+
+                await _slots.WaitAsync(_stop.Token).ConfigureAwait(false);
+                if (_queue.Take(maxOperations, info.MaxBytes) is { } batch)
+                    _ = SendAsync(batch, info);
+                else
+                    _slots.Release();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped.
+        }
+    }
+
+    private async Task SendAsync(RunBatch batch, ServerInfo info)
+    {
+        await Task.Yield();
+        var lost = new List<RunOperation>();
+        var started = _timeProvider.GetTimestamp();
+        var result = SendResult.Failed;
+        try
+        {
+            result = await SendAsync(batch.Operations, info, lost).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Ours: the next batch may go well.
+            ExportLog.ExportFailed(_logger, exception);
+            lost.Clear();
+            lost.AddRange(batch.Operations);
+            Drop(batch.Operations, SendResult.Failed);
+        }
+        finally
+        {
+            ExportTelemetry.Measure(result, batch.Operations.Count, _timeProvider.GetElapsedTime(started));
+            _queue.Complete(batch, lost);
+            _slots.Release();
+        }
+    }
+
+    private async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost)
+    {
+        var result = await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
+        if (result == SendResult.NoMultipart)
+            result = await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
+        if (result == SendResult.Sent)
+        {
+            Interlocked.Add(ref _posted, operations.Count);
+            ExportTelemetry.CountPosted(operations.Count);
+            return result;
+        }
+
+        if (result == SendResult.Refused && operations.Count > 1)
+        {
+            // One of them poisons the others: halve until it is alone.
+            var half = operations.Count / 2;
+            await SendAsync([.. operations.Take(half)], info, lost).ConfigureAwait(false);
+            await SendAsync([.. operations.Skip(half)], info, lost).ConfigureAwait(false);
+            return result;
+        }
+
+        lost.AddRange(operations);
+        Drop(operations, result);
+        return result;
+    }
+
+    private void Drop(IReadOnlyList<RunOperation> operations, SendResult reason)
+    {
+        ExportTelemetry.CountDropped(reason, operations.Count);
+        _drops.Add(reason, operations.Count);
+    }
+}

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 
 namespace LangSmith.Http.Interop.Tests;
 
@@ -19,6 +20,7 @@ public sealed class NodeToDotNetTests : NodeTests
             project = $"project {text}",
             tags = new[] { "first", WithoutComma(text) },
             metadata = new { text, nested = new { number = 1.5, list = new object?[] { 1, null, true, text } } },
+            foreign = "tenant=7;p=1",
             question = new { text, fails = false },
         }));
 
@@ -28,6 +30,7 @@ public sealed class NodeToDotNetTests : NodeTests
         foreach (var (text, answer) in Texts.Zip(answers))
         {
             Assert.That((string?)answer["answer"]?["text"], Is.EqualTo($".NET has \"{text}\""));
+            Assert.That((string?)answer["answer"]?["left"], Is.EqualTo(":tenant=7;p=1"), "ours is read and taken out, what is foreign stays");
             var tree = trees[(string)answer["headers"]!["langsmith-trace"]!];
             Assert.That(tree.ToString(), Is.EqualTo("""
                 ask (Node)
@@ -104,10 +107,11 @@ public sealed class NodeToDotNetTests : NodeTests
     }
 
     private static Task<TracedServer> StartServerAsync(Action<InboundTrust>? trust = null) => TracedServer.StartAsync(
-        static app => app.MapPost("/", static (Question question, LangSmithTracer tracer) => tracer.Run("answer", _ =>
+        static app => app.MapPost("/", static (Question question, HttpRequest request, LangSmithTracer tracer) => tracer.Run("answer", _ =>
         {
+            var left = $"{request.Headers["langsmith-trace"]}:{request.Headers["baggage"]}";
             var text = tracer.Run("look up", _ => $".NET has \"{question.Text}\"");
-            return question.Fails ? throw new InvalidOperationException("Nobody knows 不知道.") : new { text };
+            return question.Fails ? throw new InvalidOperationException("Nobody knows 不知道.") : new { text, left };
         })),
         options => (trust ?? (static trust => trust.FromNetworks("127.0.0.0/8", "::1/128")))(options.Trust));
 

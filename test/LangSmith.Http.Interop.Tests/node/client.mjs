@@ -1,14 +1,15 @@
-// Asks what stdin says, all lines at once: {url, name, project, tags, metadata, question}. Prints one line per answer,
+// Asks what stdin says, all lines at once: {url, project, tags, metadata, foreign, question}. Prints one line per answer,
 // in the order of the questions, and ends when every run is posted.
 import { createInterface } from "node:readline";
 import { RunTree } from "langsmith";
 import { getCurrentRunTree, traceable } from "langsmith/traceable";
 
-const ask = ({ url, project, tags, metadata, question }) =>
+const ask = ({ url, project, tags, metadata, foreign, question }) =>
   traceable(
     async (question) => {
       // With tracing off there is no run that has headers.
       const headers = getCurrentRunTree(true)?.toHeaders?.() ?? {};
+      if (foreign) headers.baggage += `,${foreign}`;
       const response = await fetch(url, {
         method: "POST",
         headers: { ...headers, "content-type": "application/json" },

@@ -40,7 +40,7 @@ app.use(express.json());
 app.post("/answer", async (request, response) => {
   const parent = RunTree.fromHeaders(request.headers);
   const result = await withRunTree(parent, () => answer(request.body));
-  response.json({ ...result, parent: parent && seen(parent) });
+  response.json({ ...result, baggage: request.headers.baggage, parent: parent && seen(parent) });
 });
 
 // What a service does that passes the trace on without runs of its own.

@@ -37,9 +37,9 @@ public abstract class NodeTests
     {
         foreach (var program in _programs)
         {
+            await program.DisposeAsync();
             if (TestContext.CurrentContext.Result.Outcome.Status == TestStatus.Failed)
                 await TestContext.Out.WriteLineAsync("Node wrote to stderr: " + program.Errors);
-            await program.DisposeAsync();
         }
 
         _programs.Clear();

@@ -175,15 +175,16 @@ function printPayload(value) {
 // A load that lost its race (the user has gone elsewhere meanwhile) or its connection changes nothing.
 // The connection's own note tells about the latter, and it loads again when it is back.
 async function load(path, stillWanted, onText, onRefused) {
+    let text;
     try {
-        const text = await ask(path);
-        if (source?.readyState === EventSource.OPEN) connection("live");
-        if (stillWanted()) onText(text);
+        text = await ask(path);
     } catch (error) {
-        if (error instanceof Refusal) { if (stillWanted()) onRefused?.(error.message); }
-        else if (error instanceof TypeError) connection("offline");
-        else throw error;
+        if (!(error instanceof Refusal)) connection("offline");
+        else if (stillWanted()) onRefused(error.message);
+        return;
     }
+    if (source?.readyState === EventSource.OPEN) connection("live");
+    if (stillWanted()) onText(text);
 }
 
 // ---------------------------------------------------------------- live
@@ -274,7 +275,6 @@ function applyRoute() {
 
 function renderFrame() {
     const tab = route.tab === "problems" ? "problems" : "traces";
-    document.body.dataset.tab = tab;
     document.body.dataset.view = route.run ? "run" : route.trace ? "trace" : "list";
     for (const name of ["traces", "problems"]) {
         $(`tab-${name}`).setAttribute("aria-selected", name === tab);
@@ -289,7 +289,9 @@ const filtered = () => FILTERS.some(key => route[key]);
 
 // A link may name a project that is not held (any more): the control must still show what is asked for.
 function setFilterControl(control, value) {
-    if (control.value === value) return;
+    const typed = control.value;
+    // A blank at the end may be the start of the next word.
+    if (typed === value || (control.type === "search" && typed.trim() === value)) return;
     if (control.tagName === "SELECT" && ![...control.options].some(option => option.value === value)) control.append(new Option(shown(value), value));
     control.value = value;
 }
@@ -596,8 +598,8 @@ function renderTraceHead(trace) {
         el("p", { class: "facts" },
             el("span", {}, duration(trace.duration_ms === null ? null : trace.duration_ms * 1000)),
             el("span", {}, count(trace.runs.length, "run")), ...badges(trace),
-            el("span", { title: "Project" }, shown(trace.project ?? "")),
-            trace.thread_id && el("span", { title: "Thread" }, `thread ${shown(trace.thread_id)}`),
+            el("span", { class: "project", title: "Project" }, shown(trace.project ?? "")),
+            trace.thread_id && el("span", { class: "thread", title: "Thread" }, `thread ${shown(trace.thread_id)}`),
             time(trace.start)),
         el("div", { class: "tools" },
             el("ul", { class: "legend", "aria-label": "Services" }, ...trace.services.map(name => el("li", {}, chip(name)))),
@@ -790,11 +792,15 @@ function reveal() {
     const run = tree.runs.find(candidate => candidate.id === route.run);
     if (!run || tree.revealed === run.id) return;
     tree.revealed = run.id;
-    for (const ancestor of tree.runs.slice(0, run.index)) if (ancestor.end > run.index) tree.collapsed.delete(ancestor.id);
     activate(run.id);
-    reorder();
+    uncover(run);
     scrollToRow(tree.position.get(run.id));
     renderRows();
+}
+
+function uncover(run) {
+    for (const ancestor of tree.runs.slice(0, run.index)) if (ancestor.end > run.index) tree.collapsed.delete(ancestor.id);
+    reorder();
 }
 
 function fold(run, collapse) {
@@ -817,8 +823,7 @@ function nextError() {
     const from = tree.runs.findIndex(run => run.id === tree.active) + 1;
     const found = [...tree.runs.slice(from), ...tree.runs.slice(0, from)].find(run => run.status === "error");
     if (!found) return say("No error in this trace");
-    for (const ancestor of tree.runs.slice(0, found.index)) if (ancestor.end > found.index) tree.collapsed.delete(ancestor.id);
-    reorder();
+    uncover(found);
     moveToRow(tree.position.get(found.id));
 }
 
@@ -939,11 +944,15 @@ function runHead(run) {
     ];
 }
 
-const isEmpty = value => value === null || value === undefined || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
+// An empty input or output was sent as such, and tells something; the other parts are just not there.
+function isAbsent(key, value) {
+    if (value === null || value === undefined) return true;
+    return key !== "inputs" && key !== "outputs" && (value === "" || (typeof value === "object" && Object.keys(value).length === 0));
+}
 
 // A section whose data did not change is kept as it stands, with what the reader has unfolded in it.
 function section(key, value, build, copyable = true) {
-    if (isEmpty(value)) return null;
+    if (isAbsent(key, value)) return null;
     const stamp = printPayload(value);
     const known = detail.sections.get(key);
     if (known?.stamp === stamp) return known.node;

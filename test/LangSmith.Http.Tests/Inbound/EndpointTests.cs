@@ -159,6 +159,25 @@ public sealed class EndpointTests
     }
 
     [Test]
+    public async Task UseLangSmithTracing_ErrorEndpointOfAPathWithoutOne_IsNotSeenTooLate()
+    {
+        using var logs = new LogLines();
+        await using var server = await TracedServer.StartAsync(
+            static app => app.MapGet("/error", Run).WithLangSmithTracing(InboundTracing.Link),
+            build: static app =>
+            {
+                app.UseLangSmithTracing();
+                app.UseStatusCodePagesWithReExecute("/error");
+            },
+            logs: logs);
+
+        using var response = await server.Client.GetAsCallerAsync("/nowhere");
+
+        Assert.That(server.Recorder.Runs, Has.Count.EqualTo(1), "the error endpoint ran");
+        Assert.That(logs.Ours.Where(static line => line.Event.Id == 22), Is.Empty);
+    }
+
+    [Test]
     public async Task UseLangSmithTracing_Twice_ChangesNothing([Values] bool hasCaller, [Values] bool isBranch)
     {
         await using var server = await TracedServer.StartAsync(

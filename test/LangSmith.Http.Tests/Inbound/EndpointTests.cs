@@ -206,6 +206,17 @@ public sealed class EndpointTests
     }
 
     [Test]
+    public async Task UseLangSmithTracing_TwiceWithNothingToDo_CountsTheRequestOnce()
+    {
+        await using var server = await TracedServer.StartAsync(static app => app.MapGet("/answer", Run), build: static app => app.UseLangSmithTracing().UseLangSmithTracing());
+        using var counts = new Counts();
+
+        using var response = await server.Client.GetAsync("/answer");
+
+        Assert.That(counts["langsmith.http.inbound:absent"], Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task Request_RunAgainForAnError_KeepsTheCallersRunAndHasOneRun(
         [Values] bool startsRun, [Values] bool isTracingOutside, [Values("/throws", "/refuses")] string path)
     {

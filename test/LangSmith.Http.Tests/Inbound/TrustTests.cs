@@ -10,7 +10,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.HttpOverrides;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -23,6 +22,14 @@ namespace LangSmith.Http.Tests;
 public sealed class TrustTests
 {
     private const string Trace = "20231114T221320123456Z018bcfe5-687b-7000-8000-000000000001";
+
+    /// <summary>Where <c>UseAuthentication()</c> stands relative to <c>UseLangSmithTracing()</c>.</summary>
+    public enum Place
+    {
+        Before,
+        After,
+        Nowhere,
+    }
 
     [Test]
     public async Task FromNetworks_SpoofedForwardedFor_IsNotTheConnectionsAddress()
@@ -222,7 +229,7 @@ public sealed class TrustTests
             {
                 SslOptions = new SslClientAuthenticationOptions
                 {
-                    RemoteCertificateValidationCallback = static (_, _, _, _) => true,
+                    RemoteCertificateValidationCallback = (_, server, _, _) => server?.GetCertHashString() == own.Thumbprint,
                     LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate!,
                 },
             })
@@ -342,13 +349,6 @@ public sealed class TrustTests
         Assert.That(await IsTrustedAsync(server.Client), Is.False);
         Assert.That(server.Recorder.Runs.Single().Project, Is.EqualTo("server"));
         Assert.That(counts["langsmith.http.inbound:untrusted"], Is.EqualTo(1));
-    }
-
-    public enum Place
-    {
-        Before,
-        After,
-        Nowhere,
     }
 
     private static void Map(WebApplication app) => app.MapGet("/", static (HttpContext context, LangSmithTracer tracer) => tracer.Run("work", run =>

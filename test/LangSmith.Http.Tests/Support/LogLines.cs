@@ -3,14 +3,14 @@ using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.Tests;
 
-/// <summary>Keeps every line that is ours.</summary>
+/// <summary>Keeps every line that is logged.</summary>
 internal sealed class LogLines : ILoggerProvider
 {
     private readonly ConcurrentQueue<(LogLevel Level, EventId Event, string Text)> _lines = new();
 
     public IReadOnlyList<(LogLevel Level, EventId Event, string Text)> Ours => [.. _lines];
 
-    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName is "LangSmith.Http" or "LangSmith.Http.AspNetCore");
+    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName.StartsWith("LangSmith.Http", StringComparison.Ordinal));
 
     public void Dispose()
     {

@@ -1,8 +1,9 @@
 using System.Text;
 using GatewayExample;
+using LangSmith.Http;
 
-// A reverse proxy at the edge, in front of an internal service. Each has its own container and its own recorder, as if it
-// were a process of its own; they share nothing but sockets.
+// A reverse proxy at the edge, in front of an internal service. Each has its own container, as if it were a process of its
+// own; they share nothing but sockets, and the LangSmith they record to: a local one, in this process.
 //
 //   anybody ──HTTP──▶ gateway ──HTTP──▶ internal service
 //                     trusts nobody,    trusts the gateway,
@@ -10,9 +11,10 @@ using GatewayExample;
 Console.OutputEncoding = Encoding.UTF8;
 
 var wire = new Wire();
-await using var service = await InternalService.StartAsync(wire);
+await using var collector = await LangSmithCollector.StartAsync();
+await using var service = await InternalService.StartAsync(wire, collector.CreateRecorder("internal"));
 var serviceAddress = service.Urls.First();
-await using var gateway = await Gateway.StartAsync(serviceAddress, wire);
+await using var gateway = await Gateway.StartAsync(serviceAddress, wire, collector.CreateRecorder("gateway"));
 var gatewayAddress = gateway.Urls.First();
 
 // Callers know nothing of tracing, or pretend to: a client without our handler.
@@ -21,13 +23,12 @@ var answers = new List<string>();
 foreach (var caller in Caller.All)
     answers.Add(await caller.AskAsync(http));
 
-// A run of the gateway ends behind its response: stopping waits for that.
-await gateway.StopAsync();
-await service.StopAsync();
+// A run of the gateway ends behind its response. Should runs be missing, the checks say it better than an exception.
+await collector.WaitForRunsAsync(2 * Caller.All.Count).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-ServiceRun[] runs = [.. ServiceRun.Of("gateway", gateway.Services), .. ServiceRun.Of("internal", service.Services)];
-var exchanges = Caller.All.Zip(answers, (caller, answer) => new Exchange(caller, answer, wire, runs)).ToList();
-var checks = Check.All(exchanges).ToList();
+var traces = collector.Traces;
+var exchanges = Caller.All.Zip(answers, (caller, answer) => new Exchange(caller, answer, wire, traces)).ToList();
+var checks = Check.All(exchanges, collector).ToList();
 Console.WriteLine($"gateway on {gatewayAddress}, internal service on {serviceAddress}");
 exchanges.ForEach(Report.Print);
 Report.Print(checks);
@@ -35,6 +36,16 @@ Report.Print(checks);
 var failed = checks.Count(check => !check.Holds);
 Console.WriteLine();
 Console.WriteLine(failed == 0
-    ? $"OK: {exchanges.Count} callers, {runs.Length} runs; every trace starts at the gateway."
+    ? $"OK: {exchanges.Count} callers, {traces.Sum(trace => trace.Runs.Count)} runs; every trace starts at the gateway."
     : $"FAILED: {failed} of {checks.Count} checks do not hold.");
+if (args.Contains("--stay"))
+{
+    Console.WriteLine($"Look at it: {collector.Endpoint} — Ctrl+C ends");
+    await gateway.WaitForShutdownAsync();
+}
+else
+{
+    Console.WriteLine($"The page was {collector.Endpoint}; with --stay it stays up.");
+}
+
 return failed == 0 ? 0 : 1;

@@ -10,13 +10,7 @@ internal static class Report
         Print("sent to the gateway", exchange.Caller.Headers.Select(header => $"{header.Key}: {header.Value}").Prepend($"GET /answers/{exchange.Caller.Topic}"));
         Print("what the gateway's middleware leaves of it", exchange.Left);
         Print("received by the internal service", exchange.Received);
-        Console.WriteLine("  recorded");
-        foreach (var (service, run) in exchange.Runs)
-        {
-            var name = run.ParentRunId is null ? run.Name : $"└─ {run.Name}";
-            Console.WriteLine($"    {name,-22}  {service,-8}  {run.Id}  {run.Outputs}");
-        }
-
+        Print("recorded", $"{exchange.Trace}".TrimEnd().Split('\n'));
         Console.WriteLine($"  answered: {exchange.Answer}");
     }
 

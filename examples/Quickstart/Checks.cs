@@ -8,58 +8,32 @@ internal sealed record Check(string What, IReadOnlyList<string> Broken)
     public bool Holds => Broken.Count == 0;
 }
 
-/// <summary>Looks at the joined runs of all services, and at what crossed the wire. Believes neither.</summary>
-internal sealed class Checks(IReadOnlyList<Tree> trees, IReadOnlyList<ServiceRun> runs, IReadOnlyList<Hop> hops)
+/// <summary>
+/// What the collector cannot know: which runs belong together, and what crossed the wire. The rest it sees by itself:
+/// parents that are missing, runs that have not ended, trees with a wrong order, traces in more than one project.
+/// </summary>
+internal sealed class Checks(IReadOnlyList<Outcome> outcomes, LangSmithCollector collector, IReadOnlyList<Hop> hops)
 {
     public IEnumerable<Check> All() =>
     [
-        ForTrees("each question has exactly one root, in the console", tree =>
-            Roots(tree).Select(root => root.Service).SequenceEqual(["console"])),
-        ForTrees("every service appears", tree => tree.Runs.Select(run => run.Service).Distinct().Count() == 3),
-        ForTrees("one trace id within a question", tree => tree.Runs.Select(run => run.Run.TraceId).Distinct().Count() == 1),
-        new("no two questions share a trace, and no run is left over", LeftOver()),
-        ForRuns("every parent is present", (run, parent) => run.ParentRunId is null || parent is not null),
-        ForRuns("dotted orders: the parent's, a dot, one segment with the run's own id", HasDottedOrder),
-        ForRuns("no child starts before its parent", (run, parent) => parent is null || run.StartTime >= parent.StartTime),
-        ForRuns("every run has ended", (run, _) => run.EndTime >= run.StartTime),
-        ForRuns("everything is in the console's project", (run, _) => run.Project == "quickstart"),
-        ForTrees("thread_id came down to every run", tree =>
-            tree.Runs.All(run => run.Run.Metadata.TryGetValue("thread_id", out var id) && id.GetString() == tree.Question.ThreadId)),
-        ForTrees("the question that fails is recorded as failed, no other is", tree =>
-            Roots(tree).Any(root => root.Run.Error is not null) == tree.Question.Fails),
+        new("the collector has no problems", [.. collector.Problems.Select(problem => problem.Message)]),
+        new("there is a trace for each question, and no other",
+            collector.Traces.Count == outcomes.Count ? [] : [$"there are {collector.Traces.Count} for {outcomes.Count} questions"]),
+        For("each trace starts in the console and goes through all three services", outcome =>
+            outcome.Traces is [{ Root.Service: "console", Services.Count: 3 }]),
+        For("thread_id came down to every run", outcome =>
+            outcome.Traces.SelectMany(trace => trace.Runs).All(run =>
+                run.Metadata.TryGetValue("thread_id", out var id) && id.GetString() == outcome.Question.ThreadId)),
+        For("the question that fails is recorded as failed, no other is", outcome =>
+            outcome.Traces.Any(trace => trace.Root?.Error is not null) == outcome.Question.Fails),
         new("every hop carried each header once",
             [.. hops.Where(hop => hop.Trace.Count != 1 || hop.Baggage.Count != 1).Select(hop => hop.Path)]),
         SameBytes("the retried attempts carried equal bytes", hop => hop.Attempt > 1),
         SameBytes("the redirected request carried equal bytes", hop => hop.Status == StatusCodes.Status307TemporaryRedirect),
     ];
 
-    private static IEnumerable<ServiceRun> Roots(Tree tree) => tree.Runs.Where(run => run.Run.ParentRunId is null);
-
-    private static bool HasDottedOrder(RecordedRun run, RecordedRun? parent)
-    {
-        var prefix = parent is null ? "" : parent.DottedOrder + ".";
-        return run.DottedOrder.StartsWith(prefix, StringComparison.Ordinal)
-            && run.DottedOrder[prefix.Length..] is { Length: 58 } segment   // 22 of time, 36 of id
-            && segment.EndsWith(run.Id.ToString(), StringComparison.Ordinal);
-    }
-
-    private Check ForTrees(string what, Func<Tree, bool> holds) =>
-        new(what, [.. trees.Where(tree => !holds(tree)).Select(tree => tree.Question.Topic)]);
-
-    private Check ForRuns(string what, Func<RecordedRun, RecordedRun?, bool> holds) =>
-        new(what, [.. from tree in trees
-                      from run in tree.Runs
-                      let parent = tree.Runs.FirstOrDefault(other => other.Run.Id == run.Run.ParentRunId)
-                      where !holds(run.Run, parent?.Run)
-                      select $"{tree.Question.Topic}/{run.Run.Name}"]);
-
-    private IReadOnlyList<string> LeftOver() =>
-    [
-        .. runs.Except(trees.SelectMany(tree => tree.Runs)).Select(run => run.Run.Name),
-        .. trees.SelectMany(tree => tree.Runs.Select(run => (run.Run.TraceId, tree.Question.Topic)).Distinct())
-            .GroupBy(pair => pair.TraceId).Where(trace => trace.Count() > 1)
-            .Select(trace => string.Join(" with ", trace.Select(pair => pair.Topic))),
-    ];
+    private Check For(string what, Func<Outcome, bool> holds) =>
+        new(what, [.. outcomes.Where(outcome => !holds(outcome)).Select(outcome => outcome.Question.Topic)]);
 
     // All that came from one sender about one topic is one call: its attempts, and where it was redirected to.
     private Check SameBytes(string what, Func<Hop, bool> isMeant)

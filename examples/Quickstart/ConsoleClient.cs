@@ -7,7 +7,7 @@ internal sealed class ConsoleClient : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    public ConsoleClient(Uri gateway)
+    public ConsoleClient(Uri gateway, IRunRecorder recorder)
     {
         var services = new ServiceCollection();
         services.AddLangSmith(o =>
@@ -15,7 +15,7 @@ internal sealed class ConsoleClient : IAsyncDisposable
             o.Tracing = true;
             o.Project = "quickstart";
         });
-        services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        services.AddSingleton(recorder);
         services.AddHttpClient<AnswerClient>(c =>
             {
                 c.BaseAddress = gateway;
@@ -24,8 +24,6 @@ internal sealed class ConsoleClient : IAsyncDisposable
             .AddHttpMessageHandler<LangSmithPropagationHandler>();   // this one line is the product
         _services = services.BuildServiceProvider();
     }
-
-    public IServiceProvider Services => _services;
 
     public async Task<string> AskAsync(Question question)
     {

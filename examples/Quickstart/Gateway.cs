@@ -5,7 +5,7 @@ namespace Quickstart;
 /// <summary>The service in the middle: continues the console's trace, calls the worker, or leaves it a job.</summary>
 internal static class Gateway
 {
-    public static async Task<WebApplication> StartAsync(Uri worker, JobQueue queue, Wire wire)
+    public static async Task<WebApplication> StartAsync(Uri worker, JobQueue queue, Wire wire, IRunRecorder recorder)
     {
         var builder = Loopback.CreateBuilder();
         // Its project is for traces that start here. The console's traces stay in the console's project.
@@ -14,7 +14,7 @@ internal static class Gateway
             o.Tracing = true;
             o.Project = "gateway";
         });
-        builder.Services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        builder.Services.AddSingleton(recorder);
         // Whose traces it continues: its caller is on this machine. There is no default.
         builder.Services.AddLangSmithInbound(o => o.Trust.FromNetworks("127.0.0.0/8"));
         builder.Services.AddHttpClient("worker", c =>

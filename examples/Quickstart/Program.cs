@@ -1,9 +1,10 @@
 using System.Net;
 using System.Text;
+using LangSmith.Http;
 using Quickstart;
 
-// One trace across three services. Each has its own container and its own recorder, as if it were a process of its own;
-// they share nothing but sockets and a queue.
+// One trace across three services. Each has its own container, as if it were a process of its own; they share nothing but
+// sockets, a queue, and the LangSmith they record to: a local one, in this process.
 //
 //   console ──HTTP──▶ gateway ──HTTP──▶ worker
 //                        └──────queue─────▶
@@ -21,38 +22,43 @@ Question[] questions =
 
 var wire = new Wire();
 var queue = new JobQueue();
-await using var worker = await Worker.StartAsync(queue, wire);
+await using var collector = await LangSmithCollector.StartAsync();
+await using var worker = await Worker.StartAsync(queue, wire, collector.CreateRecorder("worker"));
 var workerAddress = worker.Urls.First();
-await using var gateway = await Gateway.StartAsync(new Uri(workerAddress), queue, wire);
+await using var gateway = await Gateway.StartAsync(new Uri(workerAddress), queue, wire, collector.CreateRecorder("gateway"));
 var gatewayAddress = gateway.Urls.First();
-await using var console = new ConsoleClient(new Uri(gatewayAddress));
+await using var console = new ConsoleClient(new Uri(gatewayAddress), collector.CreateRecorder("console"));
 
 // All at once: every flow has a run of its own.
 var answers = await Task.WhenAll(questions.Select(console.AskAsync));
 
-// Stopping drains the queue, so that every run has ended.
-await gateway.StopAsync();
-queue.Complete();
-await worker.StopAsync();
+// The job is worked off behind its answer. Should runs be missing, the checks say it better than an exception.
+await collector.WaitForRunsAsync(25).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-ServiceRun[] runs =
-[
-    .. ServiceRun.Of("console", console.Services),
-    .. ServiceRun.Of("gateway", gateway.Services),
-    .. ServiceRun.Of("worker", worker.Services),
-];
-
-var trees = questions.Zip(answers, (question, answer) => new Tree(question, answer, runs)).ToList();
-var checks = new Checks(trees, runs, wire.Hops).All().ToList();
+var traces = collector.Traces;
+var outcomes = questions.Zip(answers, (question, answer) => new Outcome(question, answer, traces)).ToList();
+var checks = new Checks(outcomes, collector, wire.Hops).All().ToList();
 Console.WriteLine($"console, gateway on {gatewayAddress}, worker on {workerAddress}");
 Console.WriteLine();
-Report.Hops(trees, wire.Hops);
-Report.Trees(trees);
+Report.Hops(outcomes, wire.Hops);
+Report.Traces(outcomes);
 Report.Checks(checks);
 
 var failed = checks.Count(check => !check.Holds);
 Console.WriteLine();
 Console.WriteLine(failed == 0
-    ? $"OK: {questions.Length} questions, {runs.Length} runs, {wire.Hops.Count} hops; every trace is one connected tree."
+    ? $"OK: {questions.Length} questions, {traces.Sum(trace => trace.Runs.Count)} runs, {wire.Hops.Count} hops; every trace is one connected tree."
     : $"FAILED: {failed} of {checks.Count} checks do not hold.");
+if (args.Contains("--stay"))
+{
+    Console.WriteLine($"Look at it: {collector.Endpoint} — Ctrl+C ends");
+    await gateway.WaitForShutdownAsync();
+}
+else
+{
+    Console.WriteLine($"The page was {collector.Endpoint}; with --stay it stays up.");
+}
+
+queue.Complete();
+await worker.StopAsync();
 return failed == 0 ? 0 : 1;

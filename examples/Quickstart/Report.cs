@@ -2,14 +2,14 @@ using LangSmith.Http;
 
 namespace Quickstart;
 
-/// <summary>Prints what happened. An id is shortened to its last four digits.</summary>
+/// <summary>Prints what happened.</summary>
 internal static class Report
 {
-    public static void Hops(IReadOnlyList<Tree> trees, IReadOnlyList<Hop> hops)
+    public static void Hops(IReadOnlyList<Outcome> outcomes, IReadOnlyList<Hop> hops)
     {
         Console.WriteLine("Headers that crossed each hop (an id is its last four digits)");
         Console.WriteLine($"  {"from → to",-17}  {"request",-21}  try  answer  {RunContext.TraceHeaderName,-18}  {RunContext.BaggageHeaderName}, decoded");
-        foreach (var hop in trees.SelectMany(tree => hops.Where(hop => hop.Topic == tree.Question.Topic)))
+        foreach (var hop in outcomes.SelectMany(outcome => hops.Where(hop => hop.Topic == outcome.Question.Topic)))
         {
             var request = $"{hop.Method,-4} {hop.Path}";
             var answer = hop.Status == 0 ? "" : $"{hop.Status}";
@@ -18,24 +18,14 @@ internal static class Report
         }
     }
 
-    public static void Trees(IReadOnlyList<Tree> trees)
+    public static void Traces(IReadOnlyList<Outcome> outcomes)
     {
-        foreach (var tree in trees)
+        foreach (var outcome in outcomes)
         {
             Console.WriteLine();
-            Console.WriteLine($"{tree.Question.Topic}: {tree.Question.Story}");
-            for (var i = 0; i < tree.Runs.Count; i++)
-            {
-                var (service, run) = tree.Runs[i];
-                var hasSibling = tree.Runs.Skip(i + 1).Any(later => later.Run.ParentRunId == run.ParentRunId);
-                var depth = run.DottedOrder.Count(c => c == '.');
-                var name = depth == 0 ? run.Name : $"{new string(' ', (depth - 1) * 3)}{(hasSibling ? '├' : '└')}─ {run.Name}";
-                var duration = (run.EndTime - run.StartTime)?.TotalMilliseconds;
-                var outcome = run.Error is null ? "✓" : $"✗ {ErrorType(run.Error)}";
-                Console.WriteLine($"  {name,-22}  {service,-7}  {ShortId(run.Id.ToString())}  {duration,7:F1} ms  {outcome}");
-            }
-
-            Console.WriteLine($"  {(tree.Question.Fails ? "error:" : "answer:")} {tree.Answer}");
+            Console.WriteLine($"{outcome.Question.Topic}: {outcome.Question.Story}");
+            Console.Write(string.Concat(outcome.Traces));
+            Console.WriteLine($"{(outcome.Question.Fails ? "error:" : "answer:")} {outcome.Answer}");
         }
     }
 
@@ -51,7 +41,4 @@ internal static class Report
     // langsmith-metadata=%7B%22a%22%3A1%7D,langsmith-project=p  →  metadata={"a":1}  project=p
     private static string Decode(string baggage) =>
         string.Join("  ", baggage.Split(',').Select(member => Uri.UnescapeDataString(member.Replace("langsmith-", "", StringComparison.Ordinal))));
-
-    // An error is recorded as "Namespace.Type: message", a blank line, the stack.
-    private static string ErrorType(string error) => error.Split(':')[0].Split('.')[^1];
 }

@@ -36,6 +36,12 @@ internal sealed class Wire
         var hop = Add(new Hop(
             request.Headers.UserAgent.ToString(), service, request.Method, request.Path.ToString(),
             request.Headers[RunContext.TraceHeaderName], request.Headers[RunContext.BaggageHeaderName]));
+        // Behind the response it would be too late: the caller may be reading the table by then.
+        context.Response.OnStarting(() =>
+        {
+            hop.Status = context.Response.StatusCode;
+            return Task.CompletedTask;
+        });
         try
         {
             await next(context);
@@ -45,8 +51,6 @@ internal sealed class Wire
             // The run that failed says why; the caller gets what a server without this would answer.
             context.Response.StatusCode = StatusCodes.Status500InternalServerError;
         }
-
-        hop.Status = context.Response.StatusCode;
     });
 
     public void Received(Job job) => Add(new Hop(

@@ -31,6 +31,8 @@ public sealed partial class ReadmeTests
         using System.Text.Json;
         using System.Text.RegularExpressions;
         using LangSmith.Http;
+        using OpenTelemetry;
+        using OpenTelemetry.Context.Propagation;
 
         """;
 

@@ -12,6 +12,7 @@ namespace Microsoft.AspNetCore.Builder;
 public static class LangSmithApplicationBuilderExtensions
 {
     private const string StrippingKey = "LangSmith.Http.HeaderStripping";
+    private const string TracingKey = "LangSmith.Http.Tracing";
 
     /// <summary>
     /// Continues the runs of trusted callers, and takes <c>langsmith-trace</c> and the <c>langsmith-*</c> members of
@@ -39,6 +40,9 @@ public static class LangSmithApplicationBuilderExtensions
         CheckPropagator(services, "AddLangSmithInbound(…)");
         if (app.Properties.ContainsKey(StrippingKey))
             throw new InvalidOperationException("UseLangSmithHeaderStripping() comes before UseLangSmithTracing(), which then never sees a caller's run. Take it out: UseLangSmithTracing() strips the headers itself.");
+        // Once is enough, in branches too.
+        if (!app.Properties.TryAdd(TracingKey, true))
+            return app;
 
         var options = services.GetRequiredService<IOptions<LangSmithInboundOptions>>().Value;
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(InboundLog.Category);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Template;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.Logging;
 
@@ -37,6 +38,7 @@ internal sealed class LangSmithTracingMiddleware(
     private async Task InvokeTracedAsync(HttpContext context, InboundRequest? request)
     {
         var endpoint = context.GetEndpoint();
+        var path = context.Request.Path;
         var tracing = TracingOf(endpoint) ?? InboundTracing.Continue;
         var isFirst = request is null;
         if (request is null)
@@ -60,7 +62,7 @@ internal sealed class LangSmithTracingMiddleware(
         finally
         {
             request.IsOpen = false;
-            if (endpoint is null && TracingOf(context.GetEndpoint()) is not null && Interlocked.Exchange(ref _isLatenessLogged, 1) == 0)
+            if (endpoint is null && _isLatenessLogged == 0 && IsLate(context.GetEndpoint(), path) && Interlocked.Exchange(ref _isLatenessLogged, 1) == 0)
                 InboundLog.EndpointSeenTooLate(logger);
         }
     }
@@ -69,6 +71,12 @@ internal sealed class LangSmithTracingMiddleware(
     private static InboundTracing? TracingOf(Endpoint? endpoint) =>
         endpoint?.Metadata.GetMetadata<LangSmithTracingAttribute>()?.Tracing
         ?? (endpoint?.Metadata.GetMetadata<HubMetadata>() is null ? null : InboundTracing.Ignore);
+
+    // An endpoint of another path is that of an error, for which the pipeline behind us was run again.
+    private static bool IsLate(Endpoint? endpoint, PathString path) =>
+        TracingOf(endpoint) is not null
+        && (endpoint is not RouteEndpoint { RoutePattern: var route }
+            || new TemplateMatcher(new RouteTemplate(route), new RouteValueDictionary(route.Defaults)).TryMatch(path, []));
 
     private async ValueTask<InboundRequest> AcceptAsync(HttpContext context, InboundTracing tracing)
     {

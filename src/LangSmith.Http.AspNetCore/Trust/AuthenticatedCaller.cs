@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 
 namespace LangSmith.Http;
 
@@ -61,17 +60,23 @@ internal static class AuthenticatedCaller
             throw new InvalidOperationException("Trust.FromAuthenticated needs authentication: call services.AddAuthentication(…).");
         if (policyName is null)
         {
-            // A provider of the application's own may have to wait for its answer; it is asked when a request comes.
-            var scheme = services.GetRequiredService<IAuthenticationSchemeProvider>().GetDefaultAuthenticateSchemeAsync();
-            if (scheme is { IsCompletedSuccessfully: true, Result: null })
+            if (LacksDefaultScheme(services))
                 throw new InvalidOperationException("Trust.FromAuthenticated() needs a default authentication scheme: name it in services.AddAuthentication(…), or give a policy that names schemes.");
             return;
         }
 
         if (services.GetService<IAuthorizationPolicyProvider>() is not { } provider || services.GetService<IAuthorizationService>() is null)
             throw new InvalidOperationException($"Trust.FromAuthenticated(\"{policyName}\") needs authorization: call services.AddAuthorization(…).");
-        if (provider is DefaultAuthorizationPolicyProvider
-            && services.GetRequiredService<IOptions<AuthorizationOptions>>().Value.GetPolicy(policyName) is null)
-            throw new InvalidOperationException($"Trust.FromAuthenticated: there is no authorization policy '{policyName}'. Add it in services.AddAuthorization(…).");
+        // A provider of the application's own may have to wait for its answer; it is asked again when a request comes.
+        var answer = provider.GetPolicyAsync(policyName);
+        if (!answer.IsCompletedSuccessfully)
+            return;
+        var policy = answer.Result
+            ?? throw new InvalidOperationException($"Trust.FromAuthenticated: there is no authorization policy '{policyName}'. Add it in services.AddAuthorization(…).");
+        if (policy.AuthenticationSchemes.Count == 0 && LacksDefaultScheme(services))
+            throw new InvalidOperationException($"Trust.FromAuthenticated: the authorization policy '{policyName}' names no scheme, and there is no default authentication scheme. Name one in the policy, or in services.AddAuthentication(…).");
     }
+
+    private static bool LacksDefaultScheme(IServiceProvider services) =>
+        services.GetRequiredService<IAuthenticationSchemeProvider>().GetDefaultAuthenticateSchemeAsync() is { IsCompletedSuccessfully: true, Result: null };
 }

@@ -114,7 +114,11 @@ public sealed class InboundTrust
 
     private static IPNetwork Parse(string network)
     {
-        if (!IPNetwork.TryParse(network, out var parsed))
+        // The framework's parsers take more, and not the same in every version: bits behind the prefix, zones, 010.0.0.0 as 8.0.0.0.
+        if (!IPNetwork.TryParse(network, out var parsed)
+            || !IPAddress.TryParse(network.AsSpan(0, network.IndexOf('/')), out var address)
+            || !address.Equals(parsed.BaseAddress)
+            || (address.AddressFamily == AddressFamily.InterNetwork ? !network.StartsWith($"{address}/", StringComparison.Ordinal) : address.ScopeId != 0))
         {
             throw new ArgumentException(
                 $"Trust.FromNetworks: '{network}' is no network in CIDR notation. Write the address, a slash and the length of the prefix, with no bit set behind it and no zone: 10.0.0.0/8, fd00::/8, or 10.1.2.3/32 for one address.", nameof(network));

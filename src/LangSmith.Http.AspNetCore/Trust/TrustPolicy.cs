@@ -6,7 +6,7 @@ namespace LangSmith.Http;
 /// <summary>Asks the rules.</summary>
 internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger)
 {
-    private readonly bool[] _isFailureLogged = new bool[rules.Count];
+    private readonly int[] _isFailureLogged = new int[rules.Count];
 
     internal async ValueTask<bool> IsTrustedAsync(HttpContext context)
     {
@@ -21,11 +21,8 @@ internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger
             {
                 // The rules are the user's, and what they look at is the caller's: no answer is no trust.
                 Telemetry.Count(Fault.CallbackFailed);
-                if (!_isFailureLogged[i])
-                {
-                    _isFailureLogged[i] = true;
+                if (Interlocked.Exchange(ref _isFailureLogged[i], 1) == 0)
                     InboundLog.TrustRuleFailed(logger, rules[i].Name, exception);
-                }
             }
         }
 

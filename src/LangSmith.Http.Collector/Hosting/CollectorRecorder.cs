@@ -8,9 +8,23 @@ internal sealed class CollectorRecorder(TraceStore store, string service) : IRun
 {
     public bool ShouldRecord(Guid traceId) => true;
 
-    public void OnStart(RunTree run) => store.Apply([Write(run, isCreate: true)]);
+    public void OnStart(RunTree run) => Record(Write(run, isCreate: true));
 
-    public void OnEnd(RunTree run) => store.Apply([Write(run, isCreate: false)]);
+    public void OnEnd(RunTree run) => Record(Write(run, isCreate: false));
+
+    // What would be refused when posted is refused here: our runs are right, but a parent from elsewhere may not be.
+    private void Record(RunWrite write)
+    {
+        try
+        {
+            RunValidator.Check(write, isAlone: false);
+            store.Apply([write]);
+        }
+        catch (IngestException refusal)
+        {
+            store.Refuse(refusal);
+        }
+    }
 
     private RunWrite Write(RunTree run, bool isCreate) => new(run.Id, isCreate)
     {

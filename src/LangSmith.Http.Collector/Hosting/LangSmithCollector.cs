@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http;
@@ -66,6 +67,9 @@ public sealed class LangSmithCollector : IAsyncDisposable
 
     internal TraceStore Store { get; }
 
+    /// <summary>Of its own server; null when it has none.</summary>
+    internal IServiceProvider? Services => _app?.Services;
+
     internal long MaxRequestBytes => _options.MaxRequestBytes;
 
     /// <summary>Starts a collector with a server of its own on 127.0.0.1.</summary>
@@ -86,6 +90,7 @@ public sealed class LangSmithCollector : IAsyncDisposable
             kestrel.Listen(IPAddress.Loopback, options.Port);
         });
         builder.Services.AddRoutingCore();
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Logging.ClearProviders();
         var app = builder.Build();
         app.UseRouting();
@@ -173,5 +178,13 @@ public sealed class LangSmithCollector : IAsyncDisposable
         foreach (var trace in Traces.Take(Most))
             text.Append('\n').Append("trace ").Append(trace.Id).Append('\n').Append(trace);
         return text.ToString();
+    }
+
+    // The host's own takes Ctrl+C and SIGTERM for itself: a program that waits for something else would no longer end.
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 
 namespace LangSmith.Http;
@@ -31,11 +32,12 @@ internal static class BaggageLine
     internal static MemberEnumerator Members(ReadOnlySpan<char> line) => new(line);
 
     /// <summary>
-    /// True for every key this protocol owns, whichever the version that wrote it, percent-encoded or not: the runtime's
-    /// own propagators decode keys, and would pass <c>langsmith%2Dproject</c> on as <c>langsmith-project</c>.
+    /// True for every key this protocol owns, whichever the version that wrote it, encoded or not: the runtime's own
+    /// propagators decode keys, and pass <c>langsmith%2Dproject</c> and <c>+langsmith-project</c> on as
+    /// <c>langsmith-project</c>.
     /// </summary>
     internal static bool IsOurs(ReadOnlySpan<char> key) =>
-        (key.Contains('%') ? Uri.UnescapeDataString(key.ToString()) : key).StartsWith(OurPrefix, StringComparison.OrdinalIgnoreCase);
+        (key.ContainsAny('%', '+') ? WebUtility.UrlDecode(key.ToString()).AsSpan().TrimStart() : key).StartsWith(OurPrefix, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The members of <paramref name="line"/> that are not ours; null when there are none.</summary>
     internal static string? Foreign(string? line)

@@ -10,7 +10,7 @@ internal sealed class LogLines : ILoggerProvider
 
     public IReadOnlyList<(LogLevel Level, EventId Event, string Text)> Ours => [.. _lines];
 
-    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName == "LangSmith.Http");
+    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName.StartsWith("LangSmith.Http", StringComparison.Ordinal));
 
     public void Dispose()
     {

@@ -39,7 +39,8 @@ internal sealed class TracedServer : IAsyncDisposable
         Action<IServiceCollection>? services = null,
         Action<WebApplication>? build = null,
         Action<KestrelServerOptions>? kestrel = null,
-        ILoggerProvider? logs = null)
+        ILoggerProvider? logs = null,
+        bool records = true)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -53,7 +54,8 @@ internal sealed class TracedServer : IAsyncDisposable
             options.Tracing = true;
             options.Project = "server";
         });
-        builder.Services.AddSingleton<IRunRecorder>(recorder);
+        if (records)
+            builder.Services.AddSingleton<IRunRecorder>(recorder);
         builder.Services.AddLangSmithInbound(inbound ?? (static options => options.Trust.FromAnyone()));
         var app = builder.Build();
         if (build is null)

@@ -1,0 +1,2 @@
+global using LangSmith.Http.Tests;
+global using NUnit.Framework;

@@ -22,7 +22,7 @@ internal static class MultipartBody
                     continue;
                 var name = $"{(isCreate ? "post" : "patch")}.{run.Id}";
                 part.ResetWrittenCount();
-                writer.WriteMain(run, part);
+                RunWriter.WriteMain(run, part);
                 Append(body, boundary, name, part.WrittenSpan);
                 foreach (var field in RunWriter.Parts)
                 {

@@ -14,7 +14,7 @@ internal sealed class RunWriter(ExportSettings settings)
     internal static IReadOnlyList<string> Parts { get; } = ["inputs", "outputs", "events", "extra", "error"];
 
     /// <summary>Writes everything that has no part of its own.</summary>
-    internal void WriteMain(RunOperation run, IBufferWriter<byte> output)
+    internal static void WriteMain(RunOperation run, IBufferWriter<byte> output)
     {
         using var json = new Utf8JsonWriter(output, Options);
         json.WriteStartObject();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace LangSmith.Http;
@@ -34,8 +35,23 @@ internal static class BaggageLine
     /// True for every key this protocol owns, whichever the version that wrote it, percent-encoded or not: the runtime's
     /// own propagators decode keys, and would pass <c>langsmith%2Dproject</c> on as <c>langsmith-project</c>.
     /// </summary>
-    internal static bool IsOurs(ReadOnlySpan<char> key) =>
-        (key.Contains('%') ? Uri.UnescapeDataString(key.ToString()) : key).StartsWith(OurPrefix, StringComparison.OrdinalIgnoreCase);
+    internal static bool IsOurs(ReadOnlySpan<char> key)
+    {
+        // Decoded no further than it matters: a caller can send thousands of escaped keys, and each would be a string.
+        foreach (var expected in OurPrefix)
+        {
+            if (key.IsEmpty)
+                return false;
+            var (c, length) = key[0] == '%' && key.Length > 2 && byte.TryParse(key.Slice(1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var escaped)
+                ? ((char)escaped, 3)
+                : (key[0], 1);
+            if (c != expected && !(char.IsAsciiLetterUpper(c) && char.ToLowerInvariant(c) == expected))
+                return false;
+            key = key[length..];
+        }
+
+        return true;
+    }
 
     /// <summary>The members of <paramref name="line"/> that are not ours; null when there are none.</summary>
     internal static string? Foreign(string? line)

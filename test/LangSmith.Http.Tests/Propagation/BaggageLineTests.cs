@@ -9,4 +9,34 @@ public sealed class BaggageLineTests
     [Test]
     public void AddActivityBaggage_SameKeyTwice_TheNearestStays() =>
         Assert.That(BaggageLine.AddActivityBaggage("a=1", [new("k", "new"), new("a", "2"), new("k", "old")]), Is.EqualTo("a=1,k=new"));
+
+    [TestCase("langsmith-", true)]
+    [TestCase("LangSmith-Project", true)]
+    [TestCase("langsmith%2Dproject", true)]
+    [TestCase("%6c%41%6E%67%73%6d%69%74%68%2d", true)]
+    [TestCase("langsmith", false)]
+    [TestCase("langsmith%2", false)]
+    [TestCase("langsmith%2gx", false)]
+    [TestCase("langsmith%0Dproject", false)]
+    [TestCase("langsmith\rproject", false)]
+    [TestCase("langsmith%252Dproject", false)]
+    [TestCase("lang\u017Fmith-project", false)]
+    [TestCase("%C1%ACangsmith-project", false)]
+    [TestCase("% 6angsmith-project", false)]
+    [TestCase("", false)]
+    [TestCase("%", false)]
+    public void IsOurs_AnyKey_IsAsIfDecodedButAllocatesNothing(string key, bool isOurs)
+    {
+        _ = BaggageLine.IsOurs(key);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var actual = BaggageLine.IsOurs(key);
+        var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(actual, Is.EqualTo(isOurs));
+            Assert.That(actual, Is.EqualTo(Uri.UnescapeDataString(key).StartsWith("langsmith-", StringComparison.OrdinalIgnoreCase)));
+            Assert.That(bytes, Is.Zero);
+        }
+    }
 }

@@ -29,7 +29,7 @@ public sealed class MiddlewareAllocationTests
         }
 
         using var activity = isTraceParent ? new Activity("request").Start() : null;
-        using var pipeline = new InboundPipeline(static _ => Task.CompletedTask, static options => options.Trust.FromNetworks("10.0.0.0/8").FromAnyone());
+        using var pipeline = new InboundPipeline(static (_, _) => Task.CompletedTask, static options => options.Trust.FromNetworks("10.0.0.0/8").FromAnyone());
         var context = new DefaultHttpContext();
         if (baggage.Length > 0)
         {
@@ -77,7 +77,7 @@ public sealed class MiddlewareAllocationTests
     [Test]
     public void Request_WithOurHeaders_Allocates()
     {
-        using var pipeline = new InboundPipeline(static _ => Task.CompletedTask);
+        using var pipeline = new InboundPipeline(static (_, _) => Task.CompletedTask);
         var context = new DefaultHttpContext();
 
         Assert.That(BytesPerRequest(Invoke, context), Is.Positive, "the measurement sees what is allocated");
@@ -87,6 +87,70 @@ public sealed class MiddlewareAllocationTests
             context.Features.Set<InboundRequest>(null);
             context.Request.Headers["langsmith-trace"] = "none";
             return pipeline.Invoke(context);
+        }
+    }
+
+    // Values of any length: a beginning, then the same again and again, then an end.
+    private static readonly (string Header, string Start, string Filling, string End)[] Values =
+    [
+        ("langsmith-trace", "", "a", ""),
+        ("langsmith-trace", "", HostileHeaders.Trace + ".", ""),
+        ("langsmith-trace", "", ",", ""),
+        ("baggage", "", ",", ",langsmith-project=p"),
+        ("baggage", "", "k,", ",langsmith-project=p"),
+        ("baggage", "", "%,", ",langsmith-project=p"),
+        ("baggage", "", "%6c=,", ",langsmith-project=p"),
+        ("baggage", "", "tenant=7,langsmith-x,", ""),
+        ("baggage", "", "langsmith-,", ""),
+        ("baggage", "", "langsmith-project=%FF,", ""),
+        ("baggage", "", "langsmith-address=a%20b,", ""),
+        ("baggage", "", "langsmith-tags=a%2Cb,", ""),
+        ("baggage", "", "langsmith-metadata=%7B%7D,", ""),
+        ("baggage", "langsmith-project=", "%FF", ""),
+        ("baggage", "langsmith-project=", "%F0%90", ""),
+        ("baggage", "langsmith-tags=", "a%2C", ""),
+        ("baggage", "langsmith-metadata=%7B", "\"\":{}%2C", "\"\":{}%7D"),
+        ("baggage", "langsmith-metadata=%7B%22a%22:[", "{}%2C", "{}]%7D"),
+        ("baggage", "langsmith-metadata=%7B\"a\":", "[", ""),
+        ("Correlation-Context", "", "tenant=7,langsmith-x,", ""),
+    ];
+
+    [Test]
+    public void Request_WithHostileHeaders_AllocatesNoMoreThanASmallMultipleOfThem(
+        [ValueSource(nameof(Values))] (string Header, string Start, string Filling, string End) value, [Values(1, 32)] int lines)
+    {
+        const int BytesPerCharacter = 20;
+        const int Constant = 8192;
+        using var pipeline = new InboundPipeline(static (_, tracer) =>
+        {
+            // The metadata is decoded where the first run needs it.
+            tracer.Run("answer", static _ => { });
+            return Task.CompletedTask;
+        });
+        long before = Constant;
+        foreach (var length in (int[])[15_000, 30_000, 60_000, 120_000, 240_000])
+        {
+            var line = value.Start + string.Concat(Enumerable.Repeat(value.Filling, length / lines / value.Filling.Length)) + value.End;
+            Serve(line);
+
+            var bytes = Serve(line);
+
+            Assert.That(bytes, Is.LessThan((BytesPerCharacter * length) + Constant), $"{length} characters");
+            if (length > 15_000)
+                Assert.That(bytes, Is.LessThan(3 * Math.Max(before, Constant)), $"{length} characters instead of half of them");
+            before = bytes;
+        }
+
+        long Serve(string line)
+        {
+            var context = new DefaultHttpContext();
+            context.Request.Headers["langsmith-trace"] = HostileHeaders.Trace;
+            context.Request.Headers[value.Header] = Enumerable.Repeat(line, lines).ToArray();
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var task = pipeline.Invoke(context);
+            var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.That(task.IsCompletedSuccessfully);
+            return bytes;
         }
     }
 

@@ -10,7 +10,7 @@ internal sealed class InboundPipeline : IDisposable
     private readonly ServiceProvider _services;
 
     /// <summary>Continues anybody's run unless <paramref name="inbound"/> says otherwise.</summary>
-    public InboundPipeline(RequestDelegate end, Action<LangSmithInboundOptions>? inbound = null)
+    public InboundPipeline(Func<HttpContext, LangSmithTracer, Task> end, Action<LangSmithInboundOptions>? inbound = null)
     {
         _services = new ServiceCollection()
             .AddLogging()
@@ -24,15 +24,14 @@ internal sealed class InboundPipeline : IDisposable
             .BuildServiceProvider();
         var app = new ApplicationBuilder(_services);
         app.UseLangSmithTracing();
-        app.Run(end);
+        var tracer = _services.GetRequiredService<LangSmithTracer>();
+        app.Run(context => end(context, tracer));
         Invoke = app.Build();
     }
 
     public RequestDelegate Invoke { get; }
 
     public InMemoryRunRecorder Recorder { get; } = new(capacity: 1);
-
-    public LangSmithTracer Tracer => _services.GetRequiredService<LangSmithTracer>();
 
     public void Dispose() => _services.Dispose();
 }

@@ -63,8 +63,9 @@ public sealed class ConnectionTests
     {
         using var pipeline = new InboundPipeline(Handle);
 
-        await InvokeAsync(pipeline.Invoke, 1000);
+        var left = await InvokeAsync(pipeline.Invoke, 1000);
 
+        Assert.That(left, Is.Zero);
         Assert.That(Wrong(), Is.Empty);
         Assert.That(_seen, Has.Count.EqualTo(1000));
     }
@@ -75,8 +76,9 @@ public sealed class ConnectionTests
         using var services = new ServiceCollection().AddLangSmith(static options => options.Tracing = true).BuildServiceProvider();
         var tracer = services.GetRequiredService<LangSmithTracer>();
 
-        await InvokeAsync(Middleware, 100);
+        var left = await InvokeAsync(Middleware, 100);
 
+        Assert.That(left, Is.EqualTo(100));
         Assert.That(Wrong(), Has.Length.GreaterThan(50));
 
         Task Middleware(HttpContext context)
@@ -108,9 +110,10 @@ public sealed class ConnectionTests
             }
         }));
 
-    // As a server does that leaves the flow of execution alone.
-    private static async Task InvokeAsync(RequestDelegate app, int requests)
+    // As a server does that leaves the flow of execution alone. Returns how often something was current behind a request.
+    private static async Task<int> InvokeAsync(RequestDelegate app, int requests)
     {
+        var left = 0;
         for (var request = 0; request < requests; request++)
         {
             var context = new DefaultHttpContext();
@@ -125,7 +128,11 @@ public sealed class ConnectionTests
             catch (InvalidOperationException) when (KindOf(request).EndsWith("throws", StringComparison.Ordinal))
             {
             }
+
+            left += Ambient.Current is null ? 0 : 1;
         }
+
+        return left;
     }
 
     private void Map(WebApplication app) => app.Run(context => Handle(context, app.Services.GetRequiredService<LangSmithTracer>()));

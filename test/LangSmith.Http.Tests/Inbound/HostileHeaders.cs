@@ -135,7 +135,7 @@ internal static class HostileHeaders
         With("bad UTF-8, raw", $"langsmith-project={Mark}\u00ff\u00c0\u00af") with { Project = $"{Mark}\u00ff\u00c0\u00af" },
         With("control bytes", $"langsmith-project={Mark}\u0001\u001b[31m\u007f") with { Project = $"{Mark}\u0001\u001b[31m\u007f" },
         With("keys in capitals", $"LANGSMITH-PROJECT={Mark},Langsmith-Tags={Mark}"),
-        With("keys escaped", $"langsmith%2Dproject={Mark},%6c%61%6e%67%73%6d%69%74%68-tags={Mark}"),
+        With("keys escaped", $"langsmith%2Dproject={Mark},%6c%61%6e%67%73%6d%69%74%68-tags={Mark},+langsmith-project={Mark},%20langsmith-project={Mark}"),
     ];
 
     private static IEnumerable<Case> Metadata() =>

@@ -120,7 +120,7 @@ public sealed partial class HostileHeadersTests
             view.Headers.Where(static header => !OurHeaders.Contains(header.Key, StringComparer.OrdinalIgnoreCase));
         static IEnumerable<string> Members(StringValues lines) =>
             lines.SelectMany(static line => line!.Split(',')).Select(static member => member.Trim(' ', '\t')).Where(static member => member.Length > 0);
-        static string Key(string member) => Uri.UnescapeDataString(member.Split('=', ';')[0]);
+        static string Key(string member) => WebUtility.UrlDecode(member.Split('=', ';')[0]);
         static bool IsOurs(string key) => key.Trim().StartsWith("langsmith-", StringComparison.OrdinalIgnoreCase);
     }
 

@@ -13,7 +13,7 @@ public sealed class MiddlewareAllocationTests
 
     [Test]
     public void Request_WithoutOurHeaders_AllocatesNothing(
-        [Values("", "tenant=7,k=v;p=1", "tenant=%37, langsmith=1 ,=,;;,k%20=v")] string baggage, [Values] bool isTraceParent, [Values] bool isCounted)
+        [Values("", "tenant=7,k=v;p=1", "tenant=%37, langsmith=1 ,=,;;,k%20=v,+k=v")] string baggage, [Values] bool isTraceParent, [Values] bool isCounted)
     {
         long counted = 0;
         using var listener = isCounted ? new MeterListener() : null;
@@ -100,6 +100,7 @@ public sealed class MiddlewareAllocationTests
         ("baggage", "", "k,", ",langsmith-project=p"),
         ("baggage", "", "%,", ",langsmith-project=p"),
         ("baggage", "", "%6c=,", ",langsmith-project=p"),
+        ("baggage", "", "+%20x,", ",langsmith-project=p"),
         ("baggage", "", "tenant=7,langsmith-x,", ""),
         ("baggage", "", "langsmith-,", ""),
         ("baggage", "", "langsmith-project=%FF,", ""),

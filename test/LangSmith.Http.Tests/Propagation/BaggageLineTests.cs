@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace LangSmith.Http.Tests.Propagation;
 
 public sealed class BaggageLineTests
@@ -10,6 +12,7 @@ public sealed class BaggageLineTests
     public void AddActivityBaggage_SameKeyTwice_TheNearestStays() =>
         Assert.That(BaggageLine.AddActivityBaggage("a=1", [new("k", "new"), new("a", "2"), new("k", "old")]), Is.EqualTo("a=1,k=new"));
 
+    // The runtime's legacy propagator decodes keys as forms are, and trims them.
     [TestCase("langsmith-", true)]
     [TestCase("LangSmith-Project", true)]
     [TestCase("langsmith%2Dproject", true)]
@@ -23,8 +26,13 @@ public sealed class BaggageLineTests
     [TestCase("lang\u017Fmith-project", false)]
     [TestCase("%C1%ACangsmith-project", false)]
     [TestCase("% 6angsmith-project", false)]
+    [TestCase("+langsmith-project", true)]
+    [TestCase("%20%09+langsmith-project", true)]
+    [TestCase("x+langsmith-project", false)]
+    [TestCase("%C3%A9langsmith-project", false)]
     [TestCase("", false)]
     [TestCase("%", false)]
+    [TestCase("+", false)]
     public void IsOurs_AnyKey_IsAsIfDecodedButAllocatesNothing(string key, bool isOurs)
     {
         _ = BaggageLine.IsOurs(key);
@@ -35,7 +43,7 @@ public sealed class BaggageLineTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(actual, Is.EqualTo(isOurs));
-            Assert.That(actual, Is.EqualTo(Uri.UnescapeDataString(key).StartsWith("langsmith-", StringComparison.OrdinalIgnoreCase)));
+            Assert.That(actual, Is.EqualTo(WebUtility.UrlDecode(key).TrimStart(' ', '\t').StartsWith("langsmith-", StringComparison.OrdinalIgnoreCase)));
             Assert.That(bytes, Is.Zero);
         }
     }

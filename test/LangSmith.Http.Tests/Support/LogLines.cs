@@ -10,7 +10,7 @@ internal sealed class LogLines : ILoggerProvider
 
     public IReadOnlyList<(LogLevel Level, EventId Event, string Text, Exception? Exception)> Ours => [.. _lines];
 
-    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName.StartsWith("LangSmith.", StringComparison.Ordinal));
+    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName.StartsWith("LangSmith.Http", StringComparison.Ordinal));
 
     public void Dispose()
     {

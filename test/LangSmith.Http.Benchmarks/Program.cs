@@ -5,7 +5,14 @@ using BenchmarkDotNet.Exporters;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Running;
+using LangSmith.Http.Benchmarks;
 using Perfolizer.Horology;
+
+if (args is ["pairs"])
+{
+    InboundPairs.Run();
+    return;
+}
 
 // Short on purpose: what counts is the ratio to a peer in the same run, and machines are noisy.
 var config = ManualConfig.CreateEmpty()

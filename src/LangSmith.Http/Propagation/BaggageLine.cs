@@ -1,4 +1,4 @@
-using System.Net;
+using System.Globalization;
 using System.Text;
 
 namespace LangSmith.Http;
@@ -33,11 +33,25 @@ internal static class BaggageLine
 
     /// <summary>
     /// True for every key this protocol owns, whichever the version that wrote it, encoded or not: the runtime's own
-    /// propagators decode keys, and pass <c>langsmith%2Dproject</c> and <c>+langsmith-project</c> on as
-    /// <c>langsmith-project</c>.
+    /// propagators decode keys as forms are and trim them, and pass <c>langsmith%2Dproject</c> and
+    /// <c>+langsmith-project</c> on as <c>langsmith-project</c>.
     /// </summary>
-    internal static bool IsOurs(ReadOnlySpan<char> key) =>
-        (key.ContainsAny('%', '+') ? WebUtility.UrlDecode(key.ToString()).AsSpan().TrimStart() : key).StartsWith(OurPrefix, StringComparison.OrdinalIgnoreCase);
+    internal static bool IsOurs(ReadOnlySpan<char> key)
+    {
+        // Decoded in place, and no further than it matters: a caller can send thousands of escaped keys.
+        int length;
+        while (DecodeFirst(key, out length) is ' ' or '\t')
+            key = key[length..];
+        foreach (var expected in OurPrefix)
+        {
+            var c = DecodeFirst(key, out length);
+            if (c != expected && !(char.IsAsciiLetterUpper(c) && char.ToLowerInvariant(c) == expected))
+                return false;
+            key = key[length..];
+        }
+
+        return true;
+    }
 
     /// <summary>The members of <paramref name="line"/> that are not ours; null when there are none.</summary>
     internal static string? Foreign(string? line)
@@ -115,6 +129,20 @@ internal static class BaggageLine
     /// <summary>Ours, then theirs; null when there is neither.</summary>
     internal static string? Join(string? ours, string? foreign) =>
         ours is null ? foreign : foreign is null ? ours : string.Concat(ours, ",", foreign);
+
+    // The byte, where a character beyond ASCII is escaped; NUL at the end. Neither is in a key of ours.
+    private static char DecodeFirst(ReadOnlySpan<char> text, out int length)
+    {
+        length = Math.Min(text.Length, 1);
+        if (text.IsEmpty)
+            return '\0';
+        if (text[0] == '+')
+            return ' ';
+        if (text[0] != '%' || text.Length < 3 || !byte.TryParse(text.Slice(1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var escaped))
+            return text[0];
+        length = 3;
+        return (char)escaped;
+    }
 
     private static StringBuilder Append(StringBuilder line, ReadOnlySpan<char> text)
     {

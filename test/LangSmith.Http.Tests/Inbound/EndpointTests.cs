@@ -155,7 +155,7 @@ public sealed class EndpointTests
 
         var lines = logs.Ours.Where(static line => line.Level == LogLevel.Error).ToArray();
         Assert.That(lines, Has.Length.EqualTo(errors));
-        Assert.That(lines, Has.All.Matches<(LogLevel Level, EventId Event, string Text)>(static line => line.Event.Id == 22 && line.Text.Contains("UseRouting()", StringComparison.Ordinal)));
+        Assert.That(lines, Has.All.Matches<(LogLevel Level, EventId Event, string Text, Exception? Exception)>(static line => line.Event.Id == 22 && line.Text.Contains("UseRouting()", StringComparison.Ordinal)));
     }
 
     [Test]

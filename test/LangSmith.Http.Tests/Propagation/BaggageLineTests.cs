@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace LangSmith.Http.Tests.Propagation;
 
 public sealed class BaggageLineTests
@@ -11,12 +13,38 @@ public sealed class BaggageLineTests
         Assert.That(BaggageLine.AddActivityBaggage("a=1", [new("k", "new"), new("a", "2"), new("k", "old")]), Is.EqualTo("a=1,k=new"));
 
     // The runtime's legacy propagator decodes keys as forms are, and trims them.
-    [TestCase("langsmith-project", true)]
-    [TestCase("LangSmith%2Dproject", true)]
+    [TestCase("langsmith-", true)]
+    [TestCase("LangSmith-Project", true)]
+    [TestCase("langsmith%2Dproject", true)]
+    [TestCase("%6c%41%6E%67%73%6d%69%74%68%2d", true)]
+    [TestCase("langsmith", false)]
+    [TestCase("langsmith%2", false)]
+    [TestCase("langsmith%2gx", false)]
+    [TestCase("langsmith%0Dproject", false)]
+    [TestCase("langsmith\rproject", false)]
+    [TestCase("langsmith%252Dproject", false)]
+    [TestCase("lang\u017Fmith-project", false)]
+    [TestCase("%C1%ACangsmith-project", false)]
+    [TestCase("% 6angsmith-project", false)]
     [TestCase("+langsmith-project", true)]
     [TestCase("%20%09+langsmith-project", true)]
     [TestCase("x+langsmith-project", false)]
-    [TestCase("langsmith", false)]
-    public void IsOurs_KeyAsWrittenOrEncoded_IsRecognised(string key, bool isOurs) =>
-        Assert.That(BaggageLine.IsOurs(key), Is.EqualTo(isOurs));
+    [TestCase("%C3%A9langsmith-project", false)]
+    [TestCase("", false)]
+    [TestCase("%", false)]
+    [TestCase("+", false)]
+    public void IsOurs_AnyKey_IsAsIfDecodedButAllocatesNothing(string key, bool isOurs)
+    {
+        _ = BaggageLine.IsOurs(key);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var actual = BaggageLine.IsOurs(key);
+        var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(actual, Is.EqualTo(isOurs));
+            Assert.That(actual, Is.EqualTo(WebUtility.UrlDecode(key).TrimStart(' ', '\t').StartsWith("langsmith-", StringComparison.OrdinalIgnoreCase)));
+            Assert.That(bytes, Is.Zero);
+        }
+    }
 }

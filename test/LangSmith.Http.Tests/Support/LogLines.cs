@@ -3,12 +3,12 @@ using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.Tests;
 
-/// <summary>Keeps every line that is logged.</summary>
+/// <summary>Keeps every line we log.</summary>
 internal sealed class LogLines : ILoggerProvider
 {
-    private readonly ConcurrentQueue<(LogLevel Level, EventId Event, string Text)> _lines = new();
+    private readonly ConcurrentQueue<(LogLevel Level, EventId Event, string Text, Exception? Exception)> _lines = new();
 
-    public IReadOnlyList<(LogLevel Level, EventId Event, string Text)> Ours => [.. _lines];
+    public IReadOnlyList<(LogLevel Level, EventId Event, string Text, Exception? Exception)> Ours => [.. _lines];
 
     public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName.StartsWith("LangSmith.Http", StringComparison.Ordinal));
 
@@ -26,7 +26,7 @@ internal sealed class LogLines : ILoggerProvider
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (isOurs)
-                lines._lines.Enqueue((logLevel, eventId, formatter(state, exception)));
+                lines._lines.Enqueue((logLevel, eventId, formatter(state, exception), exception));
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -99,7 +100,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
     public void OnStart(RunTree run)
     {
         ArgumentNullException.ThrowIfNull(run);
-        Enqueue(new RunOperation(run, isCreate: true, _settings), static (queue, operation) => queue.TryStart(operation));
+        Enqueue(new RunOperation(run, isCreate: true, _settings) { Link = LinkWith(Activity.Current, run) }, static (queue, operation) => queue.TryStart(operation));
     }
 
     /// <inheritdoc/>
@@ -190,6 +191,20 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
         _drops.Flush();
         _ownClient?.Dispose();
         _stop.Dispose();
+    }
+
+    // Each names the other, so that one can be found from the other; of several runs in an activity the first is named.
+    private static ActivityContext LinkWith(Activity? activity, RunTree run)
+    {
+        if (activity is not { IdFormat: ActivityIdFormat.W3C })
+            return default;
+        if (activity.GetTagItem("langsmith.run_id") is null)
+        {
+            activity.SetTag("langsmith.trace_id", run.TraceId.ToString());
+            activity.SetTag("langsmith.run_id", run.Id.ToString());
+        }
+
+        return activity.Context;
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

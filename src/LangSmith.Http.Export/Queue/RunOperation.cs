@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 #if NET9_0_OR_GREATER
 using System.Runtime.InteropServices;
@@ -51,6 +52,7 @@ internal sealed class RunOperation
         Project = open.Project;
         Address = open.Address;
         StartTime = open.StartTime;
+        Link = open.Link;
         EndTime = end < open.StartTime ? open.StartTime : end;
         Error = error;
         Events = [];
@@ -66,6 +68,9 @@ internal sealed class RunOperation
 
     /// <summary>When it was queued, as <see cref="TimeProvider.GetTimestamp"/> has it.</summary>
     internal long QueuedAt { get; set; }
+
+    /// <summary>The activity the run was started in, if there was one.</summary>
+    internal ActivityContext Link { get; set; }
 
     internal Guid Id { get; }
 

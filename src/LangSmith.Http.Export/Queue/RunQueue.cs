@@ -51,6 +51,7 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
                 }
 
                 end.BecomeCreate();
+                end.Link = create.Value.Link;
                 end.Sequence = create.Value.Sequence;
                 end.QueuedAt = create.Value.QueuedAt;
                 Bytes += end.Size - create.Value.Size;
@@ -58,10 +59,16 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
                 return true;
             }
 
-            if (_open.Remove(end.Id))
+            if (_open.Remove(end.Id, out var open))
+            {
                 end.BecomeUpdate();
+                end.Link = open.Link;
+            }
             else
+            {
                 end.BecomeCreate();
+            }
+
             if (!Fits(end.Size))
                 return false;
             Add(end);

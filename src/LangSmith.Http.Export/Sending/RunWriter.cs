@@ -158,6 +158,12 @@ internal sealed class RunWriter(ExportSettings settings)
             WriteAsItIs(json, value);
         }
 
+        if (run.Link != default && !settings.HideMetadata)
+        {
+            json.WriteString("otel.trace_id", run.Link.TraceId.ToHexString());
+            json.WriteString("otel.span_id", run.Link.SpanId.ToHexString());
+        }
+
         json.WriteEndObject();
         json.WriteStartObject("runtime");
         foreach (var (key, value) in settings.Runtime)

@@ -3,6 +3,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace LangSmith.Http;
 
@@ -23,9 +25,10 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
             Store([await IngestBody.ReadRunAsync(context.Request, collector.MaxRequestBytes, isCreate: true, pathId: null).ConfigureAwait(false)], isAlone: true);
             return Accepted;
         }));
-        endpoints.MapPatch("/runs/{id:guid}", context => Handle(context, async () =>
+        endpoints.MapPatch("/runs/{id}", context => Handle(context, async () =>
         {
-            var id = Guid.Parse((string)context.Request.RouteValues["id"]!, CultureInfo.InvariantCulture);
+            if (!Guid.TryParse((string)context.Request.RouteValues["id"]!, out var id))
+                throw IngestException.Malformed($"The path names run '{context.Request.RouteValues["id"]}', which is no UUID.");
             Store([await IngestBody.ReadRunAsync(context.Request, collector.MaxRequestBytes, isCreate: false, id).ConfigureAwait(false)], isAlone: true);
             return Accepted;
         }));
@@ -107,9 +110,12 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
         switch (fault.Kind)
         {
             case CollectorFaultKind.Delay:
+                // A host waits half a minute for requests before it stops.
+                using (var end = CancellationTokenSource.CreateLinkedTokenSource(
+                    context.RequestAborted, context.RequestServices.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? default))
                 try
                 {
-                    await Task.Delay(fault.Time, context.RequestAborted).ConfigureAwait(false);
+                    await Task.Delay(fault.Time, end.Token).ConfigureAwait(false);
                     return false;
                 }
                 catch (OperationCanceledException)

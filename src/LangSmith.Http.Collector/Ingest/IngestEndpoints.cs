@@ -110,21 +110,10 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
         switch (fault.Kind)
         {
             case CollectorFaultKind.Delay:
-                // A host waits half a minute for requests before it stops.
-                using (var end = CancellationTokenSource.CreateLinkedTokenSource(
-                    context.RequestAborted, context.RequestServices.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? default))
-                try
-                {
-                    await Task.Delay(fault.Time, end.Token).ConfigureAwait(false);
+                if (await WaitsAsync(context, fault.Time).ConfigureAwait(false))
                     return false;
-                }
-                catch (OperationCanceledException)
-                {
-                    // The sender gave up, or the collector stops.
-                    context.Abort();
-                    return true;
-                }
-
+                context.Abort();
+                return true;
             case CollectorFaultKind.Status:
                 if (fault.Time >= TimeSpan.Zero)
                     context.Response.Headers.RetryAfter = ((long)fault.Time.TotalSeconds).ToString(CultureInfo.InvariantCulture);
@@ -136,6 +125,22 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
                 return true;
             default:
                 return false;
+        }
+    }
+
+    // False when the sender gave up, or the collector stops: a host would wait half a minute for the request.
+    private static async Task<bool> WaitsAsync(HttpContext context, TimeSpan delay)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(
+            context.RequestAborted, context.RequestServices.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? default);
+        try
+        {
+            await Task.Delay(delay, end.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 }

@@ -26,13 +26,13 @@ public sealed class CollectorApiTests : CollectorFixture
     public async Task Traces_Listed_HaveThisShape()
     {
         var root = SampleRun.Root("ask").With("extra", Service("gateway", "t-1"));
-        await AcceptAsync(root, root.Child("answer").With("extra", Service("answers")).With("error", "no"), root.Child("open", 2, 3).Open().With("extra", Service("answers")));
+        await AcceptAsync(root, root.Child("answer").With("extra", Service("answers")).With("error", "no"), root.Child("open", 2, 3).Open().With("extra", Service("answers")), root.Child("open", 3, 4).Open());
         var answer = await GetAsync("/api/traces");
         Assert.That(answer.Status, Is.EqualTo(200));
         AssertJson(answer.Json,
             $$"""
-            {"version":1,"total":1,"runs":3,"dropped":0,"problems":1,"projects":["default"],"services":["answers","gateway"],"traces":[
-              {"id":"{{root.Id}}","name":"ask","project":"default","services":["gateway","answers"],"status":"error","start":"2026-11-22T08:00:00.000000Z","duration_ms":null,"errors":1,"pending":1,"problems":1,"thread_id":"t-1","runs":3}]}
+            {"version":1,"total":1,"runs":4,"dropped":0,"problems":2,"projects":["default"],"services":["answers","gateway","unknown"],"traces":[
+              {"id":"{{root.Id}}","name":"ask","project":"default","services":["gateway","answers","unknown"],"status":"error","start":"2026-11-22T08:00:00.000000Z","duration_ms":null,"errors":1,"pending":2,"problems":2,"thread_id":"t-1","runs":4}]}
             """);
     }
 

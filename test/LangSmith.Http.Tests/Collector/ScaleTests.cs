@@ -72,6 +72,12 @@ public sealed class ScaleTests : CollectorFixture
 
         var open = root.Child("open", 1, 20_000).Open();
         await AcceptAsync(open);
+        for (var number = 0; number < 10_000; number += 500)
+            await AcceptAsync([.. Enumerable.Range(number, 500).Select(i => SampleRun.Root("pending", 30_000 + i).Open())]);
+        var problems = Stopwatch.StartNew();
+        var json = (await GetAsync("/api/problems")).Json;
+        await Report("GET /api/problems (of 10,001)", problems);
+        Assert.That((json["total"]!.GetValue<int>(), json["problems"]!.AsArray().Count), Is.EqualTo((10_001, 1000)));
         var changes = Stopwatch.StartNew();
         for (var i = 0; i < 20; i++)
         {
@@ -79,7 +85,7 @@ public sealed class ScaleTests : CollectorFixture
             await GetAsync("/api/traces");
         }
 
-        await Report("20 changes of it, each with GET /api/traces", changes);
+        await Report("20 changes of it, each with GET /api/traces (of 10,001)", changes);
     }
 
     private static Task Report(string what, Stopwatch watch) =>

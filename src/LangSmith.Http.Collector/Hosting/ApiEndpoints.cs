@@ -79,12 +79,16 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
             json.WriteNumber("version", version);
             WriteSummary(json, trace.Summary);
             var byId = trace.Runs.ToDictionary(static run => run.Id);
+            // Below a parent that is not there a tree of its own begins.
+            var depths = new Dictionary<Guid, int>(trace.Runs.Count);
             var problemsOf = problems.ToLookup(static problem => problem.RunId);
             json.WriteStartArray("runs");
             foreach (var run in trace.Runs)
             {
                 json.WriteStartObject();
-                WriteRow(json, run, run.ParentRunId is { } id ? byId.GetValueOrDefault(id) : null, trace.StartTime, problemsOf[run.Id].Count());
+                var parent = run.ParentRunId is { } id ? byId.GetValueOrDefault(id) : null;
+                depths[run.Id] = parent is not null && depths.TryGetValue(parent.Id, out var above) ? above + 1 : 0;
+                WriteRow(json, run, parent, depths[run.Id], trace.StartTime, problemsOf[run.Id].Count());
                 json.WriteString("error", run.Error?.Split('\n', 2)[0]);
                 json.WriteEndObject();
             }
@@ -105,7 +109,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
         var problems = collector.Store.Problems(run.TraceId).Where(problem => problem.RunId == run.Id).ToList();
         return JsonResponse.WriteAsync(context, StatusCodes.Status200OK, json =>
         {
-            WriteRow(json, run, parent, start, problems.Count);
+            WriteRow(json, run, parent, run.Record.Depth, start, problems.Count);
             json.WriteString("trace_id", run.TraceId);
             json.WriteString("dotted_order", run.DottedOrder);
             WriteTime(json, "end", run.EndTime);
@@ -215,9 +219,11 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
         json.WriteNumber("pending", trace.Pending);
         json.WriteNumber("problems", trace.Problems.Count);
         json.WriteString("thread_id", trace.ThreadId);
+        // The page asks for an open trace again when this line is another one.
+        json.WriteNumber("changes", trace.Changes);
     }
 
-    private static void WriteRow(Utf8JsonWriter json, CollectedRun run, CollectedRun? parent, DateTimeOffset traceStart, int problems)
+    private static void WriteRow(Utf8JsonWriter json, CollectedRun run, CollectedRun? parent, int depth, DateTimeOffset traceStart, int problems)
     {
         json.WriteString("id", run.Id);
         if (run.ParentRunId is { } parentId)
@@ -235,7 +241,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
             json.WriteNumber("duration_us", duration.Ticks / TimeSpan.TicksPerMicrosecond);
         else
             json.WriteNull("duration_us");
-        json.WriteNumber("depth", run.Record.Depth);
+        json.WriteNumber("depth", depth);
         json.WriteBoolean("is_hop", parent is not null && parent.Service != run.Service);
         json.WriteBoolean("is_orphan", run.ParentRunId is not null && parent is null);
         json.WriteNumber("problems", problems);

@@ -8,6 +8,7 @@ internal sealed class TraceRecord(Guid id)
     private static readonly string[] ThreadKeys = ["thread_id", "session_id", "conversation_id"];
 
     private TraceSummary? _summary;
+    private long _changes;
 
     internal Guid Id { get; } = id;
 
@@ -16,7 +17,11 @@ internal sealed class TraceRecord(Guid id)
     /// <summary>Kept until a run changes.</summary>
     internal TraceSummary Summary => _summary ??= Summarize();
 
-    internal void Changed() => _summary = null;
+    internal void Changed()
+    {
+        _summary = null;
+        _changes++;
+    }
 
     /// <summary>In the order of the tree, which ordinal order of dotted orders is.</summary>
     internal List<RunRecord> InTreeOrder()
@@ -52,6 +57,7 @@ internal sealed class TraceRecord(Guid id)
         string[] allProjects = projects.Count > 0 ? [.. projects] : [root.Project];
         return new TraceSummary(
             Id,
+            _changes,
             root.Name,
             root.Project,
             allProjects,
@@ -86,6 +92,7 @@ internal sealed class TraceRecord(Guid id)
 /// <summary>A line of the list of traces.</summary>
 internal sealed record TraceSummary(
     Guid Id,
+    long Changes,
     string Name,
     string Project,
     IReadOnlyList<string> Projects,

@@ -32,7 +32,7 @@ public sealed class CollectorApiTests : CollectorFixture
         AssertJson(answer.Json,
             $$"""
             {"version":1,"total":1,"runs":4,"dropped":0,"problems":2,"projects":["default"],"services":["answers","gateway","unknown"],"traces":[
-              {"id":"{{root.Id}}","name":"ask","project":"default","services":["gateway","answers","unknown"],"status":"error","start":"2026-11-22T08:00:00.000000Z","duration_ms":null,"errors":1,"pending":2,"problems":2,"thread_id":"t-1","runs":4}]}
+              {"id":"{{root.Id}}","name":"ask","project":"default","services":["gateway","answers","unknown"],"status":"error","start":"2026-11-22T08:00:00.000000Z","duration_ms":null,"errors":1,"pending":2,"problems":2,"thread_id":"t-1","changes":4,"runs":4}]}
             """);
     }
 
@@ -81,11 +81,11 @@ public sealed class CollectorApiTests : CollectorFixture
         Assert.That(problems, Has.Count.EqualTo(2));
         AssertJson((await GetAsync($"/api/traces/{root.Id}")).Json,
             $$"""
-            {"version":2,"id":"{{root.Id}}","name":"ask","project":"default","services":["gateway","answers","unknown"],"status":"error","start":"2026-11-22T08:00:00.000000Z","duration_ms":15,"errors":1,"pending":0,"problems":2,"thread_id":null,
+            {"version":2,"id":"{{root.Id}}","name":"ask","project":"default","services":["gateway","answers","unknown"],"status":"error","start":"2026-11-22T08:00:00.000000Z","duration_ms":15,"errors":1,"pending":0,"problems":2,"thread_id":null,"changes":4,
              "runs":[
               {"id":"{{root.Id}}","parent_id":null,"name":"ask","run_type":"chain","service":"gateway","project":"default","status":"ok","start":"2026-11-22T08:00:00.000000Z","offset_us":0,"duration_us":10000,"depth":0,"is_hop":false,"is_orphan":false,"problems":1,"error":null},
               {"id":"{{child.Id}}","parent_id":"{{root.Id}}","name":"answer","run_type":"chain","service":"answers","project":"default","status":"error","start":"2026-11-22T08:00:00.001000Z","offset_us":1000,"duration_us":10000,"depth":1,"is_hop":true,"is_orphan":false,"problems":0,"error":"no"},
-              {"id":"{{orphan.Id}}","parent_id":"{{orphan.Post["parent_run_id"]!.GetValue<Guid>()}}","name":"orphan","run_type":"chain","service":"unknown","project":"default","status":"ok","start":"2026-11-22T08:00:00.005000Z","offset_us":5000,"duration_us":10000,"depth":2,"is_hop":false,"is_orphan":true,"problems":1,"error":null}],
+              {"id":"{{orphan.Id}}","parent_id":"{{orphan.Post["parent_run_id"]!.GetValue<Guid>()}}","name":"orphan","run_type":"chain","service":"unknown","project":"default","status":"ok","start":"2026-11-22T08:00:00.005000Z","offset_us":5000,"duration_us":10000,"depth":0,"is_hop":false,"is_orphan":true,"problems":1,"error":null}],
              "problem_list":[
               {"code":"run_duplicate","severity":"warning","message":"{{problems[0]}}","trace_id":"{{root.Id}}","run_id":"{{root.Id}}","run_name":"ask","count":1,"time":"TIME"},
               {"code":"parent_missing","severity":"warning","message":"{{problems[1]}}","trace_id":"{{root.Id}}","run_id":"{{orphan.Id}}","run_name":"orphan","count":1,"time":"TIME"}]}

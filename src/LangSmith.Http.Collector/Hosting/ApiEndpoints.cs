@@ -20,8 +20,8 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
     internal void Map(IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGet("/api/traces", context => Guard(context, TracesAsync));
-        endpoints.MapGet("/api/traces/{id:guid}", context => Guard(context, TraceAsync));
-        endpoints.MapGet("/api/runs/{id:guid}", context => Guard(context, RunAsync));
+        endpoints.MapGet("/api/traces/{id}", context => Guard(context, TraceAsync));
+        endpoints.MapGet("/api/runs/{id}", context => Guard(context, RunAsync));
         endpoints.MapGet("/api/problems", context => Guard(context, ProblemsAsync));
         endpoints.MapGet("/api/events", context => Guard(context, EventsAsync));
         endpoints.MapDelete("/api/traces", context => Guard(context, ClearAsync));
@@ -35,8 +35,9 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
     {
         var query = context.Request.Query;
         var limit = int.TryParse(query["limit"], NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : DefaultLimit;
-        var all = collector.Store.Summaries();
+        // First: what changes meanwhile has a version of its own, and the page asks again.
         var version = collector.Store.Version;
+        var all = collector.Store.Summaries();
         var mentioned = query["q"].ToString() is { Length: > 0 } text ? collector.Store.Search(text) : null;
         var matching = all.Where(trace =>
             Matches(query["project"], trace.Projects)
@@ -49,7 +50,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
             json.WriteNumber("total", matching.Count);
             json.WriteNumber("runs", collector.Store.RunCount);
             json.WriteNumber("dropped", collector.Store.Dropped);
-            json.WriteNumber("problems", collector.Store.Problems().Count);
+            json.WriteNumber("problems", collector.Store.ProblemCount);
             WriteStrings(json, "projects", all.SelectMany(static trace => trace.Projects).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
             WriteStrings(json, "services", all.SelectMany(static trace => trace.Services).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
             json.WriteStartArray("traces");
@@ -67,38 +68,48 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
 
     private Task TraceAsync(HttpContext context)
     {
-        if (collector.Store.Trace(Id(context)) is not { } trace)
+        var version = collector.Store.Version;
+        if (!TryReadId(context, out var traceId))
+            return NoIdAsync(context, "trace");
+        if (collector.Store.Trace(traceId) is not { } trace)
             return GoneAsync(context, "trace");
+        var problems = collector.Store.Problems(traceId);
         return JsonResponse.WriteAsync(context, StatusCodes.Status200OK, json =>
         {
-            json.WriteNumber("version", collector.Store.Version);
+            json.WriteNumber("version", version);
             WriteSummary(json, trace.Summary);
             var byId = trace.Runs.ToDictionary(static run => run.Id);
-            var problems = trace.Problems.ToLookup(static problem => problem.RunId);
+            // Below a parent that is not there a tree of its own begins.
+            var depths = new Dictionary<Guid, int>(trace.Runs.Count);
+            var problemsOf = problems.ToLookup(static problem => problem.RunId);
             json.WriteStartArray("runs");
             foreach (var run in trace.Runs)
             {
                 json.WriteStartObject();
-                WriteRow(json, run, run.ParentRunId is { } id ? byId.GetValueOrDefault(id) : null, trace.StartTime, problems[run.Id].Count());
+                var parent = run.ParentRunId is { } id ? byId.GetValueOrDefault(id) : null;
+                depths[run.Id] = parent is not null && depths.TryGetValue(parent.Id, out var above) ? above + 1 : 0;
+                WriteRow(json, run, parent, depths[run.Id], trace.StartTime, problemsOf[run.Id].Count());
                 json.WriteString("error", run.Error?.Split('\n', 2)[0]);
                 json.WriteEndObject();
             }
 
             json.WriteEndArray();
-            WriteProblems(json, "problem_list", collector.Store.Problems().Where(problem => problem.TraceId == trace.Id));
+            WriteProblems(json, "problem_list", problems);
         });
     }
 
     private Task RunAsync(HttpContext context)
     {
-        if (collector.Store.Run(Id(context)) is not { } run)
+        if (!TryReadId(context, out var runId))
+            return NoIdAsync(context, "run");
+        if (collector.Store.Run(runId) is not { } run)
             return GoneAsync(context, "run");
         var parent = run.ParentRunId is { } id ? collector.Store.Run(id) : null;
-        var start = collector.Store.Trace(run.TraceId)?.StartTime ?? run.StartTime;
-        var problems = collector.Store.Problems().Where(problem => problem.RunId == run.Id).ToList();
+        var start = collector.Store.Summary(run.TraceId)?.StartTime ?? run.StartTime;
+        var problems = collector.Store.Problems(run.TraceId).Where(problem => problem.RunId == run.Id).ToList();
         return JsonResponse.WriteAsync(context, StatusCodes.Status200OK, json =>
         {
-            WriteRow(json, run, parent, start, problems.Count);
+            WriteRow(json, run, parent, run.Record.Depth, start, problems.Count);
             json.WriteString("trace_id", run.TraceId);
             json.WriteString("dotted_order", run.DottedOrder);
             WriteTime(json, "end", run.EndTime);
@@ -133,10 +144,11 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
 
     private Task ProblemsAsync(HttpContext context)
     {
+        var version = collector.Store.Version;
         var problems = collector.Store.Problems();
         return JsonResponse.WriteAsync(context, StatusCodes.Status200OK, json =>
         {
-            json.WriteNumber("version", collector.Store.Version);
+            json.WriteNumber("version", version);
             json.WriteNumber("total", problems.Count);
             WriteProblems(json, "problems", problems.Take(1000));
         });
@@ -174,7 +186,10 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
         return Task.CompletedTask;
     }
 
-    private static Guid Id(HttpContext context) => Guid.Parse((string)context.Request.RouteValues["id"]!, CultureInfo.InvariantCulture);
+    private static bool TryReadId(HttpContext context, out Guid id) => Guid.TryParse((string)context.Request.RouteValues["id"]!, out id);
+
+    private static Task NoIdAsync(HttpContext context, string what) =>
+        JsonResponse.ErrorAsync(context, StatusCodes.Status404NotFound, $"'{context.Request.RouteValues["id"]}' is no id of a {what}: give a UUID.");
 
     private static Task GoneAsync(HttpContext context, string what) =>
         JsonResponse.ErrorAsync(context, StatusCodes.Status404NotFound, $"The {what} is not held: it was never posted, went because of the bounds, or was cleared.");
@@ -204,9 +219,11 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
         json.WriteNumber("pending", trace.Pending);
         json.WriteNumber("problems", trace.Problems.Count);
         json.WriteString("thread_id", trace.ThreadId);
+        // The page asks for an open trace again when this line is another one.
+        json.WriteNumber("changes", trace.Changes);
     }
 
-    private static void WriteRow(Utf8JsonWriter json, CollectedRun run, CollectedRun? parent, DateTimeOffset traceStart, int problems)
+    private static void WriteRow(Utf8JsonWriter json, CollectedRun run, CollectedRun? parent, int depth, DateTimeOffset traceStart, int problems)
     {
         json.WriteString("id", run.Id);
         if (run.ParentRunId is { } parentId)
@@ -224,7 +241,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
             json.WriteNumber("duration_us", duration.Ticks / TimeSpan.TicksPerMicrosecond);
         else
             json.WriteNull("duration_us");
-        json.WriteNumber("depth", run.Record.Depth);
+        json.WriteNumber("depth", depth);
         json.WriteBoolean("is_hop", parent is not null && parent.Service != run.Service);
         json.WriteBoolean("is_orphan", run.ParentRunId is not null && parent is null);
         json.WriteNumber("problems", problems);

@@ -56,7 +56,7 @@ public sealed class LangSmithCollector : IAsyncDisposable
     /// </summary>
     public IReadOnlyList<CollectorProblem> Problems => Store.Problems();
 
-    /// <summary>How many runs went because of <see cref="LangSmithCollectorOptions.MaxRuns"/> or <see cref="LangSmithCollectorOptions.MaxBytes"/>.</summary>
+    /// <summary>How many runs went, or came too late for their trace, because of <see cref="LangSmithCollectorOptions.MaxRuns"/> or <see cref="LangSmithCollectorOptions.MaxBytes"/>.</summary>
     public long DroppedRuns => Store.Dropped;
 
     /// <summary>

@@ -1,7 +1,7 @@
 namespace LangSmith.Http;
 
-/// <summary>Reads no more than it may.</summary>
-internal sealed class BoundedStream(Stream inner, long maxBytes) : Stream
+/// <summary>Reads no more than it may: of the body, or of what comes out of a compressed one.</summary>
+internal sealed class BoundedStream(Stream inner, long maxBytes, bool isDecompressed = false) : Stream
 {
     private long _read;
 
@@ -19,13 +19,22 @@ internal sealed class BoundedStream(Stream inner, long maxBytes) : Stream
         set => throw new NotSupportedException();
     }
 
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        Count(await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false));
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return Count(await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false));
+        }
+        catch (InvalidDataException)
+        {
+            throw IngestException.Malformed("The body cannot be decompressed: it is no gzip, or damaged.");
+        }
+    }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override int Read(byte[] buffer, int offset, int count) => Count(inner.Read(buffer, offset, count));
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     public override void Flush()
     {
@@ -50,6 +59,10 @@ internal sealed class BoundedStream(Stream inner, long maxBytes) : Stream
     private int Count(int read)
     {
         _read += read;
-        return _read <= maxBytes ? read : throw TooLarge(maxBytes);
+        if (_read <= maxBytes)
+            return read;
+        throw isDecompressed
+            ? new IngestException(IngestException.StatusCodes.TooLarge, "request_too_large", $"The body is larger than {maxBytes:N0} bytes when it is decompressed. Send smaller batches, or smaller payloads.")
+            : TooLarge(maxBytes);
     }
 }

@@ -9,6 +9,9 @@ namespace LangSmith.Http;
 /// <summary>Reads what the ingest endpoints are sent, within bounds.</summary>
 internal static class IngestBody
 {
+    // RFC 2046; the reader throws at one larger than its buffer.
+    private const int MaxBoundary = 70;
+
     internal static async Task<IReadOnlyList<RunWrite>> ReadBatchAsync(HttpRequest request, long maxBytes)
     {
         using var body = await ReadJsonAsync(request, maxBytes).ConfigureAwait(false);
@@ -40,6 +43,8 @@ internal static class IngestBody
             || !type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
             || HeaderUtilities.RemoveQuotes(type.Boundary).Value is not { Length: > 0 } boundary)
             throw new IngestException(IngestException.StatusCodes.UnsupportedMediaType, "content_type", "The body must be multipart/form-data with a boundary.");
+        if (boundary.Length > MaxBoundary)
+            throw new IngestException(IngestException.StatusCodes.UnsupportedMediaType, "content_type", $"The boundary of the multipart body has {boundary.Length} characters; it may have {MaxBoundary}.");
 
         using var stream = Open(request, maxBytes);
         var parts = new MultipartRuns();
@@ -49,7 +54,9 @@ internal static class IngestBody
             while (await reader.ReadNextSectionAsync(request.HttpContext.RequestAborted).ConfigureAwait(false) is { } section)
                 await parts.AddAsync(section, request.HttpContext.RequestAborted).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is InvalidDataException || (exception is IOException && exception is not BadHttpRequestException))
+        // A sender that goes away in the middle sent nothing that could be refused.
+        catch (Exception exception) when (exception is InvalidDataException or IOException and not BadHttpRequestException
+            && !request.HttpContext.RequestAborted.IsCancellationRequested)
         {
             throw IngestException.Malformed($"The multipart body cannot be read: {exception.Message}");
         }
@@ -60,18 +67,9 @@ internal static class IngestBody
     private static async Task<JsonDocument> ReadJsonAsync(HttpRequest request, long maxBytes)
     {
         using var stream = Open(request, maxBytes);
-        try
-        {
-            return await JsonDocument.ParseAsync(stream, cancellationToken: request.HttpContext.RequestAborted).ConfigureAwait(false);
-        }
-        catch (JsonException exception)
-        {
-            throw IngestException.Malformed($"The body is no JSON: {exception.Message}");
-        }
-        catch (InvalidDataException exception)
-        {
-            throw IngestException.Malformed($"The body cannot be decompressed: {exception.Message}");
-        }
+        using var buffer = new MemoryStream();
+        await stream.CopyToAsync(buffer, request.HttpContext.RequestAborted).ConfigureAwait(false);
+        return JsonText.Parse("The body", buffer.GetBuffer().AsMemory(0, (int)buffer.Length));
     }
 
     private static BoundedStream Open(HttpRequest request, long maxBytes)
@@ -79,11 +77,11 @@ internal static class IngestBody
         if (request.ContentLength > maxBytes)
             throw BoundedStream.TooLarge(maxBytes);
         var body = new BoundedStream(request.Body, maxBytes);
-        return request.Headers.ContentEncoding.ToString() switch
+        return request.Headers.ContentEncoding.ToString().ToLowerInvariant() switch
         {
             "" or "identity" => body,
             // What little becomes much is bounded, too.
-            "gzip" => new BoundedStream(new GZipStream(body, CompressionMode.Decompress), 4 * maxBytes),
+            "gzip" => new BoundedStream(new GZipStream(body, CompressionMode.Decompress), 4 * maxBytes, isDecompressed: true),
             "zstd" => throw new IngestException(IngestException.StatusCodes.UnsupportedMediaType, "content_encoding",
                 "zstd is not supported here: GET /info says so (instance_flags.zstd_compression_enabled = false). Send gzip, or no compression."),
             var other => throw new IngestException(IngestException.StatusCodes.UnsupportedMediaType, "content_encoding", $"Content-Encoding '{other}' is not supported. Send gzip, or no compression."),

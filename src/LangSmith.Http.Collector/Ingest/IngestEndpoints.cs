@@ -3,6 +3,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace LangSmith.Http;
 
@@ -23,9 +25,10 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
             Store([await IngestBody.ReadRunAsync(context.Request, collector.MaxRequestBytes, isCreate: true, pathId: null).ConfigureAwait(false)], isAlone: true);
             return Accepted;
         }));
-        endpoints.MapPatch("/runs/{id:guid}", context => Handle(context, async () =>
+        endpoints.MapPatch("/runs/{id}", context => Handle(context, async () =>
         {
-            var id = Guid.Parse((string)context.Request.RouteValues["id"]!, CultureInfo.InvariantCulture);
+            if (!Guid.TryParse((string)context.Request.RouteValues["id"]!, out var id))
+                throw IngestException.Malformed($"The path names run '{context.Request.RouteValues["id"]}', which is no UUID.");
             Store([await IngestBody.ReadRunAsync(context.Request, collector.MaxRequestBytes, isCreate: false, id).ConfigureAwait(false)], isAlone: true);
             return Accepted;
         }));
@@ -107,18 +110,10 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
         switch (fault.Kind)
         {
             case CollectorFaultKind.Delay:
-                try
-                {
-                    await Task.Delay(fault.Time, context.RequestAborted).ConfigureAwait(false);
+                if (await WaitsAsync(context, fault.Time).ConfigureAwait(false))
                     return false;
-                }
-                catch (OperationCanceledException)
-                {
-                    // The sender gave up, or the collector stops.
-                    context.Abort();
-                    return true;
-                }
-
+                context.Abort();
+                return true;
             case CollectorFaultKind.Status:
                 if (fault.Time >= TimeSpan.Zero)
                     context.Response.Headers.RetryAfter = ((long)fault.Time.TotalSeconds).ToString(CultureInfo.InvariantCulture);
@@ -130,6 +125,22 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
                 return true;
             default:
                 return false;
+        }
+    }
+
+    // False when the sender gave up, or the collector stops: a host would wait half a minute for the request.
+    private static async Task<bool> WaitsAsync(HttpContext context, TimeSpan delay)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(
+            context.RequestAborted, context.RequestServices.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? default);
+        try
+        {
+            await Task.Delay(delay, end.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 }

@@ -12,6 +12,9 @@ internal sealed class IngestException(int statusCode, string code, string messag
 
     internal static IngestException Malformed(string message) => new(StatusCodes.Unprocessable, "request_malformed", message);
 
+    /// <summary>The same, of a run: a batch has many.</summary>
+    internal IngestException Of(RunWrite run) => new(StatusCode, Code, $"{RunValidator.Name(run)}: {Message}") { Run = run };
+
     internal static class StatusCodes
     {
         internal const int BadRequest = 400;

@@ -38,6 +38,8 @@ internal sealed class MultipartRuns
             case "attachment" when dots.Length == 3:
                 Owner(name, id).Attachments.Add(new CollectedAttachment(dots[2], section.ContentType!.Split(';')[0].Trim(), bytes));
                 break;
+            case "attachment":
+                throw IngestException.Malformed($"The part '{name}' has no name: attachment.<run id>.<name>.");
             case "feedback":
                 break;
             default:
@@ -60,22 +62,10 @@ internal sealed class MultipartRuns
             throw IngestException.Malformed($"The part '{name}' has a Content-Encoding; only the whole body may have one.");
     }
 
-    private static JsonDocument Parse(string name, byte[] bytes)
-    {
-        try
-        {
-            return JsonDocument.Parse(bytes);
-        }
-        catch (JsonException exception)
-        {
-            throw IngestException.Malformed($"The part '{name}' is no JSON: {exception.Message}");
-        }
-    }
-
     private void AddRun(string name, Guid id, bool isCreate, byte[] bytes)
     {
-        using var json = Parse(name, bytes);
-        var run = RunJson.Read(json.RootElement, isCreate, id);
+        using var json = JsonText.Parse($"The part '{name}'", bytes);
+        var run = RunJson.Read(json.RootElement, isCreate, id, $"The part '{name}'");
         // Compressed, the SDKs write as runs come: two updates of one run may be in one body.
         _open[(id, isCreate)] = run;
         _runs.Add(run);
@@ -85,7 +75,7 @@ internal sealed class MultipartRuns
     {
         if (!_open.TryGetValue((id, isCreate), out var run))
             throw IngestException.Malformed($"The part '{name}' comes before the run it belongs to.");
-        using var json = Parse(name, bytes);
+        using var json = JsonText.Parse($"The part '{name}'", bytes);
         if (json.RootElement.ValueKind != JsonValueKind.Null)
             RunJson.SetField(run, field, json.RootElement, bytes);
     }

@@ -7,27 +7,40 @@ namespace LangSmith.Http;
 /// <summary>Reads the JSON of a run; every refusal names the field.</summary>
 internal static class RunJson
 {
+    // Two thousand years on either side of 1970, less than what a time can be.
+    private const double MaxMilliseconds = 6e13;
+
     /// <summary>Reads a whole run, or the main part of one in a multipart body.</summary>
-    internal static RunWrite Read(JsonElement json, bool isCreate, Guid? pathId = null)
+    /// <param name="json">The JSON.</param>
+    /// <param name="isCreate">Whether it is a <c>post</c>.</param>
+    /// <param name="pathId">The id given elsewhere, which <paramref name="json"/> may leave out.</param>
+    /// <param name="elsewhere">Where that is.</param>
+    internal static RunWrite Read(JsonElement json, bool isCreate, Guid? pathId = null, string elsewhere = "The path")
     {
         if (json.ValueKind != JsonValueKind.Object)
             throw IngestException.Malformed($"A run must be a JSON object, not {Describe(json)}.");
         var id = Id(json, "id") ?? pathId ?? throw IngestException.Malformed("The run has no id.");
         if (pathId is not null && pathId != id)
-            throw IngestException.Malformed($"The path names run {pathId}, the body run {id}.");
-        var run = new RunWrite(id, isCreate)
+            throw IngestException.Malformed($"{elsewhere} names run {pathId}, the JSON run {id}.");
+        var run = new RunWrite(id, isCreate);
+        try
         {
-            TraceId = Id(json, "trace_id"),
-            ParentRunId = Id(json, "parent_run_id"),
-            DottedOrder = Text(json, "dotted_order"),
-            Name = Text(json, "name"),
-            RunType = Text(json, "run_type"),
-            Project = Text(json, "session_name"),
-            Address = Text(json, "address"),
-            StartTime = Time(json, "start_time"),
-            EndTime = Time(json, "end_time"),
-            Tags = Tags(json),
-        };
+            run.Name = Text(json, "name");
+            run.TraceId = Id(json, "trace_id");
+            run.ParentRunId = Id(json, "parent_run_id");
+            run.DottedOrder = Text(json, "dotted_order");
+            run.RunType = Text(json, "run_type");
+            run.Project = Text(json, "session_name");
+            run.Address = Text(json, "address");
+            run.StartTime = Time(json, "start_time");
+            run.EndTime = Time(json, "end_time");
+            run.Tags = Tags(json);
+        }
+        catch (IngestException refusal)
+        {
+            throw refusal.Of(run);
+        }
+
         foreach (var field in (ReadOnlySpan<string>)["inputs", "outputs", "events", "extra", "error"])
         {
             if (Get(json, field) is { } value)
@@ -43,20 +56,20 @@ internal static class RunJson
         switch (field)
         {
             case "inputs":
-                run.Inputs = Expect(field, value, utf8, JsonValueKind.Object);
+                run.Inputs = Expect(run, field, value, utf8, JsonValueKind.Object);
                 break;
             case "outputs":
-                run.Outputs = Expect(field, value, utf8, JsonValueKind.Object);
+                run.Outputs = Expect(run, field, value, utf8, JsonValueKind.Object);
                 break;
             case "events":
-                run.Events = Expect(field, value, utf8, JsonValueKind.Array);
+                run.Events = Expect(run, field, value, utf8, JsonValueKind.Array);
                 break;
             case "extra":
-                run.Extra = Expect(field, value, utf8, JsonValueKind.Object);
+                run.Extra = Expect(run, field, value, utf8, JsonValueKind.Object);
                 run.Service = ServiceOf(value);
                 break;
             case "error":
-                Expect(field, value, utf8, JsonValueKind.String);
+                Expect(run, field, value, utf8, JsonValueKind.String);
                 run.Error = value.GetString();
                 break;
         }
@@ -71,9 +84,9 @@ internal static class RunJson
     private static string? Name(JsonElement json, string property) =>
         json.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } name ? name : null;
 
-    private static byte[] Expect(string field, JsonElement value, byte[] utf8, JsonValueKind kind) => value.ValueKind == kind
+    private static byte[] Expect(RunWrite run, string field, JsonElement value, byte[] utf8, JsonValueKind kind) => value.ValueKind == kind
         ? utf8
-        : throw IngestException.Malformed($"'{field}' must be {Describe(kind)}, not {Describe(value)}.");
+        : throw IngestException.Malformed($"'{field}' must be {Describe(kind)}, not {Describe(value)}.").Of(run);
 
     private static JsonElement? Get(JsonElement json, string field) =>
         json.TryGetProperty(field, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
@@ -106,17 +119,18 @@ internal static class RunJson
     {
         if (Get(json, field) is not { } value)
             return null;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var milliseconds) && Math.Abs(milliseconds) < 1e14)
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var milliseconds) && Math.Abs(milliseconds) < MaxMilliseconds)
             return DateTimeOffset.UnixEpoch.AddTicks((long)(milliseconds * TimeSpan.TicksPerMillisecond));
-        if (value.ValueKind == JsonValueKind.String
-            && DateTimeOffset.TryParse(value.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time))
+        // Everything .NET takes for a time else, LangSmith does not.
+        if (value.ValueKind == JsonValueKind.String && value.GetString() is { Length: >= 19 } text && text[4] == '-' && text[7] == '-' && text[10] is 'T' or 't' or ' ' && text[13] == ':'
+            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time))
             return time;
         throw IngestException.Malformed($"'{field}' must be an RFC 3339 time or milliseconds since 1970, not {Describe(value)}.");
     }
 
     private static string Describe(JsonElement value) => value.ValueKind is JsonValueKind.Object or JsonValueKind.Array
         ? Describe(value.ValueKind)
-        : $"'{Shorten(value.ToString())}'";
+        : Shorten(value.GetRawText());
 
     private static string Describe(JsonValueKind kind) => kind switch
     {

@@ -88,7 +88,7 @@ public sealed class CollectedRun
     {
         if (utf8 is null)
             return null;
-        using var document = JsonDocument.Parse(utf8);
+        using var document = JsonDocument.Parse(utf8, JsonText.Options);
         return document.RootElement.Clone();
     }
 }

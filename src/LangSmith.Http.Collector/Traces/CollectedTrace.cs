@@ -12,7 +12,7 @@ public sealed class CollectedTrace
     {
         _summary = trace.Summary;
         Runs = [.. trace.InTreeOrder().Select(static run => new CollectedRun(run))];
-        Root = Runs.FirstOrDefault(static run => run.ParentRunId is null);
+        Root = Runs.FirstOrDefault(run => run.Id == trace.Id);
     }
 
     /// <summary>The id of the root run.</summary>
@@ -27,10 +27,10 @@ public sealed class CollectedTrace
     /// <summary>All runs, in the order of the tree: each behind its parent, siblings by start.</summary>
     public IReadOnlyList<CollectedRun> Runs { get; }
 
-    /// <summary>The services whose runs are in it, in the order they came in.</summary>
+    /// <summary>The services whose runs are in it, by the start of their first.</summary>
     public IReadOnlyList<string> Services => _summary.Services;
 
-    /// <summary>The projects its runs are in; more than one is a problem.</summary>
+    /// <summary>The projects its runs are in, sorted; more than one is a problem.</summary>
     public IReadOnlyList<string> Projects => _summary.Projects;
 
     /// <summary>How the trace stands.</summary>
@@ -79,8 +79,9 @@ public sealed class CollectedTrace
     // └─ rate
     private IEnumerable<(string Name, CollectedRun Run)> Lines()
     {
-        var known = Runs.Select(static run => run.Id).ToHashSet();
-        var children = Runs.ToLookup(run => run.ParentRunId is { } parent && known.Contains(parent) ? parent : Guid.Empty);
+        // A parent that is no higher in the tree is none: two runs may name each other.
+        var known = Runs.ToDictionary(static run => run.Id, static run => run.Record.Depth);
+        var children = Runs.ToLookup(run => run.ParentRunId is { } parent && known.TryGetValue(parent, out var depth) && depth < run.Record.Depth ? parent : Guid.Empty);
         var open = new Stack<(CollectedRun Run, string Indent, bool IsTop, bool IsLast)>(
             children[Guid.Empty].Reverse().Select(static run => (run, "", true, true)));
         while (open.TryPop(out var item))

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace LangSmith.Http;
 
 /// <summary>A run as it is kept. Writes come in any order, and more than once: what an update says stays said.</summary>
@@ -9,6 +7,7 @@ internal sealed class RunRecord(Guid id, DateTimeOffset arrived)
     private const int Overhead = 600;
 
     private Fields _updated;
+    private string? _runType;
 
     [Flags]
     private enum Fields
@@ -38,13 +37,19 @@ internal sealed class RunRecord(Guid id, DateTimeOffset arrived)
 
     internal string Name { get; private set; } = "";
 
-    internal string RunType { get; private set; } = "chain";
+    internal string RunType => _runType ?? "chain";
 
-    internal string Project { get; private set; } = "default";
+    internal string Project => GivenProject ?? "default";
+
+    /// <summary>The project as it was said; null while nothing said one.</summary>
+    internal string? GivenProject { get; private set; }
 
     internal string Service { get; private set; } = "unknown";
 
-    internal DateTimeOffset StartTime { get; private set; } = arrived;
+    internal DateTimeOffset StartTime => GivenStartTime ?? Arrived;
+
+    /// <summary>The start as it was said; null while nothing said one.</summary>
+    internal DateTimeOffset? GivenStartTime { get; private set; }
 
     internal DateTimeOffset? EndTime { get; private set; }
 
@@ -64,31 +69,35 @@ internal sealed class RunRecord(Guid id, DateTimeOffset arrived)
 
     internal RunStatus Status => Error is not null ? RunStatus.Error : EndTime is null ? RunStatus.Pending : RunStatus.Ok;
 
+    /// <summary>Whether a second <c>post</c> said something else than the first: two runs have one id.</summary>
+    internal bool IsDuplicate { get; private set; }
+
+    /// <summary>What every run has, and the <c>post</c> of this one had not; empty mostly.</summary>
+    internal string Missing => Name.Length > 0 && _runType is not null && GivenStartTime is not null
+        ? ""
+        : string.Join(", ", ((string?[])[Name.Length > 0 ? null : "name", _runType is null ? "run_type" : null, GivenStartTime is null ? "start_time" : null]).OfType<string>());
+
     internal int Depth => DottedOrder.AsSpan().Count('.');
 
     /// <summary>About how many bytes it holds.</summary>
     internal long Size => Overhead
-        + (2 * (DottedOrder.Length + (Error?.Length ?? 0) + Tags.Sum(static tag => tag.Length + 16)))
-        + Length(Inputs) + Length(Outputs) + Length(Events) + Length(Extra) + Attachments.Sum(static item => (long)item.Content.Length);
+        + (2L * (DottedOrder.Length + Name.Length + RunType.Length + Project.Length + Service.Length + (Error?.Length ?? 0) + Tags.Sum(static tag => tag.Length + 16)))
+        + Length(Inputs) + Length(Outputs) + Length(Events) + Length(Extra) + Attachments.Sum(static item => (long)item.Content.Length + (2 * (item.Name.Length + item.ContentType.Length)));
 
     internal RunRecord Copy() => (RunRecord)MemberwiseClone();
 
-    /// <summary>Whether a second <c>post</c> says something else than the first: two runs have one id.</summary>
-    internal bool Contradicts(RunWrite write) => HasCreate && write.IsCreate
-        && ((write.DottedOrder is { } order && order != DottedOrder) || (write.Name is { } name && name != Name)
-            || (write.Inputs is not null && !_updated.HasFlag(Fields.Inputs) && !write.Inputs.AsSpan().SequenceEqual(Inputs)));
-
     internal void Apply(RunWrite write, Func<string, string> intern)
     {
+        IsDuplicate |= Contradicts(write);
         TraceId = write.TraceId ?? TraceId;
         ParentRunId = write.ParentRunId ?? ParentRunId;
         DottedOrder = write.DottedOrder ?? DottedOrder;
         if (Says(write, Fields.Identity, write.Name) is { } name)
             Name = intern(name);
-        RunType = write.RunType is { } type ? intern(type) : RunType;
-        Project = (write.Address ?? write.Project) is { } project ? intern(project) : Project;
+        _runType = write.RunType is { } type ? intern(type) : _runType;
+        GivenProject = (write.Address ?? write.Project) is { } project ? intern(project) : GivenProject;
         Service = write.Service is { } service ? intern(service) : Service;
-        StartTime = write.StartTime ?? StartTime;
+        GivenStartTime = write.StartTime ?? GivenStartTime;
         EndTime = Says(write, Fields.Times, write.EndTime) ?? EndTime;
         Error = Says(write, Fields.Error, write.Error) ?? Error;
         Tags = Says(write, Fields.Tags, write.Tags) ?? Tags;
@@ -104,28 +113,14 @@ internal sealed class RunRecord(Guid id, DateTimeOffset arrived)
             DottedOrder = Http.DottedOrder.Append(null, StartTime.UtcDateTime, Id);
     }
 
-    internal bool Mentions(string text) =>
-        Name.Contains(text, StringComparison.OrdinalIgnoreCase)
-        || Id.ToString().StartsWith(text, StringComparison.OrdinalIgnoreCase)
-        || Error?.Contains(text, StringComparison.OrdinalIgnoreCase) == true
-        || Tags.Any(tag => tag.Contains(text, StringComparison.OrdinalIgnoreCase))
-        || Mentions(Inputs, text) || Mentions(Outputs, text) || Mentions(Extra, text);
+    internal bool Mentions(SearchText text) =>
+        text.IsIn(Name) || text.StartsId(Id) || text.IsIn(Error) || Tags.Any(text.IsIn) || text.IsInJson(Inputs) || text.IsInJson(Outputs) || text.IsInJson(Extra);
 
-    private static bool Mentions(byte[]? utf8, string text)
-    {
-        if (utf8 is null || utf8.Length < text.Length)
-            return false;
-        var buffer = System.Buffers.ArrayPool<char>.Shared.Rent(utf8.Length);
-        try
-        {
-            var length = Encoding.UTF8.GetChars(utf8, buffer);
-            return buffer.AsSpan(0, length).Contains(text, StringComparison.OrdinalIgnoreCase);
-        }
-        finally
-        {
-            System.Buffers.ArrayPool<char>.Shared.Return(buffer);
-        }
-    }
+    // What an update changed is not what a retry of the post says again.
+    private bool Contradicts(RunWrite write) => HasCreate && write.IsCreate
+        && ((write.DottedOrder is { } order && order != DottedOrder)
+            || (write.Name is { } name && !_updated.HasFlag(Fields.Identity) && name != Name)
+            || (write.Inputs is not null && Inputs is not null && !_updated.HasFlag(Fields.Inputs) && !write.Inputs.AsSpan().SequenceEqual(Inputs)));
 
     private static int Length(byte[]? bytes) => bytes?.Length ?? 0;
 

@@ -8,6 +8,7 @@ internal sealed class TraceRecord(Guid id)
     private static readonly string[] ThreadKeys = ["thread_id", "session_id", "conversation_id"];
 
     private TraceSummary? _summary;
+    private long _changes;
 
     internal Guid Id { get; } = id;
 
@@ -16,7 +17,11 @@ internal sealed class TraceRecord(Guid id)
     /// <summary>Kept until a run changes.</summary>
     internal TraceSummary Summary => _summary ??= Summarize();
 
-    internal void Changed() => _summary = null;
+    internal void Changed()
+    {
+        _summary = null;
+        _changes++;
+    }
 
     /// <summary>In the order of the tree, which ordinal order of dotted orders is.</summary>
     internal List<RunRecord> InTreeOrder()
@@ -28,33 +33,50 @@ internal sealed class TraceRecord(Guid id)
 
     private TraceSummary Summarize()
     {
-        var runs = Runs.Values;
-        var root = runs.FirstOrDefault(static run => run.ParentRunId is null) ?? runs.MinBy(static run => run.StartTime)!;
-        var start = runs.Min(static run => run.StartTime);
-        var pending = runs.Count(static run => run.Status == RunStatus.Pending);
-        var errors = runs.Count(static run => run.Status == RunStatus.Error);
-        var isOpen = runs.Any(static run => run.EndTime is null);
+        var first = Runs.Values.First();
+        var (end, errors, pending, isOpen) = (first.StartTime, 0, 0, false);
+        var projects = new SortedSet<string>(StringComparer.Ordinal);
+        var services = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        foreach (var run in Runs.Values)
+        {
+            if (run.StartTime < first.StartTime)
+                first = run;
+            if (run.EndTime > end)
+                end = run.EndTime.Value;
+            errors += run.Status == RunStatus.Error ? 1 : 0;
+            pending += run.Status == RunStatus.Pending ? 1 : 0;
+            isOpen |= run.EndTime is null;
+            // Of a run whose post is missing, the project is known only if the update names it.
+            if (run.HasCreate || run.GivenProject is not null)
+                projects.Add(run.Project);
+            if (!services.TryGetValue(run.Service, out var since) || run.StartTime < since)
+                services[run.Service] = run.StartTime;
+        }
+
+        var root = Runs.GetValueOrDefault(Id) ?? first;
+        string[] allProjects = projects.Count > 0 ? [.. projects] : [root.Project];
         return new TraceSummary(
             Id,
+            _changes,
             root.Name,
             root.Project,
-            [.. runs.Select(static run => run.Project).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)],
-            [.. runs.OrderBy(static run => run.StartTime).Select(static run => run.Service).Distinct(StringComparer.Ordinal)],
+            allProjects,
+            [.. services.OrderBy(static service => service.Value).Select(static service => service.Key)],
             errors > 0 ? RunStatus.Error : pending > 0 ? RunStatus.Pending : RunStatus.Ok,
-            start,
-            isOpen ? null : runs.Max(static run => run.EndTime) - start,
+            first.StartTime,
+            isOpen ? null : end > first.StartTime ? end - first.StartTime : TimeSpan.Zero,
             Runs.Count,
             errors,
             pending,
             ThreadOf(root),
-            [.. TraceValidator.Find(this)]);
+            [.. TraceValidator.Find(this, allProjects)]);
     }
 
     private static string? ThreadOf(RunRecord root)
     {
         if (root.Extra is null)
             return null;
-        using var extra = JsonDocument.Parse(root.Extra);
+        using var extra = JsonDocument.Parse(root.Extra, JsonText.Options);
         if (!extra.RootElement.TryGetProperty("metadata", out var metadata) || metadata.ValueKind != JsonValueKind.Object)
             return null;
         foreach (var key in ThreadKeys)
@@ -70,6 +92,7 @@ internal sealed class TraceRecord(Guid id)
 /// <summary>A line of the list of traces.</summary>
 internal sealed record TraceSummary(
     Guid Id,
+    long Changes,
     string Name,
     string Project,
     IReadOnlyList<string> Projects,

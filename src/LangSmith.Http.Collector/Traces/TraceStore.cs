@@ -8,6 +8,8 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
 {
     private const int MaxProblems = 1000;
     private const int MaxNames = 10_000;
+    private const int MaxNameLength = 200;
+    private const int MaxEvicted = 10_000;
 
     private readonly object _gate = new();
     private readonly Dictionary<Guid, LinkedListNode<TraceRecord>> _traces = [];
@@ -15,14 +17,27 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
     private readonly LinkedList<TraceRecord> _order = [];
     private readonly LinkedList<CollectorProblem> _problems = [];
     private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal);
+    private readonly HashSet<Guid> _evicted = [];
+    private readonly Queue<Guid> _evictedOrder = [];
     private TaskCompletionSource _change = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _bytes;
+    private int _ended;
 
     /// <summary>Grows with every change.</summary>
     internal long Version { get; private set; }
 
-    /// <summary>How many runs went because of the bounds.</summary>
+    /// <summary>How many runs went, or did not come in, because of the bounds.</summary>
     internal long Dropped { get; private set; }
+
+    /// <summary>About how many bytes the runs take.</summary>
+    internal long Bytes
+    {
+        get
+        {
+            lock (_gate)
+                return _bytes;
+        }
+    }
 
     internal int RunCount
     {
@@ -38,7 +53,16 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         get
         {
             lock (_gate)
-                return _runs.Values.Count(static run => run.EndTime is not null);
+                return _ended;
+        }
+    }
+
+    internal int ProblemCount
+    {
+        get
+        {
+            lock (_gate)
+                return _problems.Count + _order.Sum(static trace => trace.Summary.Problems.Count);
         }
     }
 
@@ -72,7 +96,10 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
             _order.Clear();
             _problems.Clear();
             _names.Clear();
+            _evicted.Clear();
+            _evictedOrder.Clear();
             _bytes = 0;
+            _ended = 0;
             Dropped = 0;
             Changed();
         }
@@ -97,6 +124,12 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
             return _traces.TryGetValue(id, out var node) ? new CollectedTrace(node.Value) : null;
     }
 
+    internal TraceSummary? Summary(Guid id)
+    {
+        lock (_gate)
+            return _traces.TryGetValue(id, out var node) ? node.Value.Summary : null;
+    }
+
     internal CollectedRun? Run(Guid id)
     {
         lock (_gate)
@@ -110,10 +143,31 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         lock (_gate)
             runs = [.. _runs.Values];
         // Outside the lock: a hundred thousand payloads take a while, and the fields are replaced, never changed.
-        return [.. runs.AsParallel().Where(run => run.Mentions(text)).Select(static run => run.TraceId)];
+        var wanted = new SearchText(text);
+        var found = new HashSet<Guid>();
+        foreach (var run in runs)
+        {
+            if (!found.Contains(run.TraceId) && run.Mentions(wanted))
+                found.Add(run.TraceId);
+        }
+
+        return found;
     }
 
-    /// <summary>Those of requests that were refused or odd, newest first, then those of the traces as they are.</summary>
+    /// <summary>Those of a trace, of its requests that were refused first.</summary>
+    internal IReadOnlyList<CollectorProblem> Problems(Guid traceId)
+    {
+        lock (_gate)
+        {
+            return
+            [
+                .. _problems.Reverse().Where(problem => problem.TraceId == traceId),
+                .. _traces.TryGetValue(traceId, out var node) ? node.Value.Summary.Problems : [],
+            ];
+        }
+    }
+
+    /// <summary>Those of requests that were refused, newest first, then those of the traces as they are.</summary>
     internal IReadOnlyList<CollectorProblem> Problems()
     {
         lock (_gate)
@@ -132,27 +186,39 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         var isNew = !_runs.TryGetValue(write.Id, out var run);
         if (run is null)
         {
+            // Half a trace would look like one that lost its root.
+            if (write.TraceId is { } gone && _evicted.Contains(gone))
+            {
+                Dropped += write.IsCreate ? 1 : 0;
+                return;
+            }
+
             run = new RunRecord(write.Id, timeProvider.GetUtcNow());
             _runs.Add(run.Id, run);
         }
 
-        foreach (var (code, message) in RunValidator.Warnings(write))
-            Note(new CollectorProblem(code, ProblemSeverity.Warning, message, write.TraceId, write.Id, write.Name, run.Arrived));
-        if (run.Contradicts(write))
-        {
-            Note(new CollectorProblem(
-                "run_duplicate", ProblemSeverity.Warning, $"{RunValidator.Name(write)} was posted before with the same id {write.Id}, and says something else. The later one stays.",
-                run.TraceId, run.Id, write.Name, timeProvider.GetUtcNow()));
-        }
-
-        var (traceId, size) = (run.TraceId, isNew ? 0 : run.Size);
+        PutBelowParent(write);
+        var (traceId, size, hadEnded) = (run.TraceId, isNew ? 0 : run.Size, run.EndTime is not null);
         run.Apply(write, Intern);
         _bytes += run.Size - size;
+        _ended += run.EndTime is not null && !hadEnded ? 1 : 0;
         if (!isNew && run.TraceId != traceId)
             Leave(traceId, run);
         var trace = Join(run);
         trace.Changed();
         Evict(trace, run);
+    }
+
+    // The API's documentation posts children with no more than their parent's id, parents first.
+    private void PutBelowParent(RunWrite write)
+    {
+        if (!write.IsCreate || write.TraceId is not null || write.DottedOrder is not null
+            || write.ParentRunId is not { } parentId || parentId == write.Id
+            || !_runs.TryGetValue(parentId, out var parent) || !RunValidator.TryReadStart(parent.DottedOrder, out var earliest))
+            return;
+        var start = (write.StartTime ?? timeProvider.GetUtcNow()).UtcDateTime;
+        write.TraceId = parent.TraceId;
+        write.DottedOrder = DottedOrder.Append(parent.DottedOrder, start > earliest ? start : earliest, write.Id);
     }
 
     private TraceRecord Join(RunRecord run)
@@ -181,7 +247,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
     {
         while ((_runs.Count > maxRuns || _bytes > maxBytes) && _order.First is { } oldest)
         {
-            // A trace that is itself too large loses its newest run: the tree above it stays whole.
+            // The trace that is being written goes last. Alone too large, it loses its newest run: the tree above stays whole.
             if (ReferenceEquals(oldest.Value, written))
             {
                 if (oldest.Next is { } next)
@@ -193,7 +259,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
                     Remove(run);
                     Leave(run.TraceId, run);
                     Note(new CollectorProblem(
-                        "trace_too_large", ProblemSeverity.Warning, $"The trace is larger than the collector holds ({maxRuns:N0} runs, {maxBytes:N0} bytes); more of its runs are dropped.",
+                        "trace_too_large", ProblemSeverity.Warning, $"The trace is larger than the collector holds ({maxRuns:N0} runs, {maxBytes:N0} bytes): its later runs are dropped. Set LangSmithCollectorOptions.MaxRuns or MaxBytes.",
                         run.TraceId, null, null, timeProvider.GetUtcNow()));
                     return;
                 }
@@ -203,6 +269,10 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
                 Remove(gone);
             _traces.Remove(oldest.Value.Id);
             _order.Remove(oldest);
+            _evicted.Add(oldest.Value.Id);
+            _evictedOrder.Enqueue(oldest.Value.Id);
+            if (_evictedOrder.Count > MaxEvicted)
+                _evicted.Remove(_evictedOrder.Dequeue());
         }
     }
 
@@ -210,6 +280,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
     {
         _runs.Remove(run.Id);
         _bytes -= run.Size;
+        _ended -= run.EndTime is not null ? 1 : 0;
         Dropped++;
     }
 
@@ -218,7 +289,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         for (var node = _problems.Last; node is not null; node = node.Previous)
         {
             var other = node.Value;
-            if (other.Code != problem.Code || other.RunId != problem.RunId || other.Message != problem.Message)
+            if (other.Code != problem.Code || other.TraceId != problem.TraceId || other.RunId != problem.RunId || other.Message != problem.Message)
                 continue;
             _problems.Remove(node);
             problem = problem with { Count = other.Count + 1 };
@@ -235,7 +306,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
     {
         if (_names.TryGetValue(text, out var known))
             return known;
-        if (_names.Count < MaxNames)
+        if (_names.Count < MaxNames && text.Length <= MaxNameLength)
             _names.Add(text, text);
         return text;
     }

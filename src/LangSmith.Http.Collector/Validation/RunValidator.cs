@@ -9,6 +9,9 @@ namespace LangSmith.Http;
 /// </summary>
 internal static class RunValidator
 {
+    // The last instant of the year 9999.
+    private const long MaxMilliseconds = 253_402_300_799_999;
+
     // Python makes an id's time of a float: a millisecond early for every third start.
     private static readonly TimeSpan IdTolerance = TimeSpan.FromMilliseconds(1);
 
@@ -20,74 +23,102 @@ internal static class RunValidator
         if (isAlone && run.TraceId is null && run.DottedOrder is null)
             return;
         if (run.TraceId is not { } traceId)
-            throw Refuse(run, "trace_id_missing", "has no trace_id. Batches need it.");
-        if (run.DottedOrder is not { } dottedOrder)
-            throw Refuse(run, "dotted_order_missing", "has no dotted_order. Batches need it.");
+            throw Refuse(run, "trace_id_missing", isAlone ? "has a dotted_order, but no trace_id: give both, or neither." : "has no trace_id: every run of a batch needs the id of its trace's root run.");
+        if (run.DottedOrder is null)
+            throw Refuse(run, "dotted_order_missing", isAlone ? "has a trace_id, but no dotted_order: give both, or neither." : "has no dotted_order: every run of a batch needs its path from the root run.");
 
-        var segments = Segments(run, dottedOrder);
-        var (_, last) = segments[^1];
-        if (last != run.Id)
-            throw Refuse(run, "dotted_order_run_id", $"has a dotted_order that ends with run {last} instead of its own id.");
-        if (segments[0].Id != traceId)
-            throw Refuse(run, "dotted_order_trace_id", $"has a dotted_order that begins with {segments[0].Id}, but is in trace {traceId}.");
-        if (run.ParentRunId is null && segments.Count > 1 && run.IsCreate)
-            throw Refuse(run, "dotted_order_root_parts", $"has no parent_run_id, and a dotted_order of {segments.Count} parts. It must contain a single part for root runs.");
-        if (run.ParentRunId is not null && segments.Count == 1)
-            throw Refuse(run, "dotted_order_child_parts", "has a parent_run_id, and a dotted_order of one part. It must contain at least two parts for child runs.");
-        if (run.ParentRunId is { } parent && segments[^2].Id != parent)
-            throw Refuse(run, "dotted_order_parent_id", $"has parent {parent}, but its dotted_order goes on from run {segments[^2].Id}.");
-        for (var i = 1; i < segments.Count; i++)
-        {
-            if (segments[i].Time < segments[i - 1].Time)
-                throw Refuse(run, "dotted_order_time", $"has a dotted_order with a timestamp {Text(segments[i].Time)} earlier than the parent's timestamp {Text(segments[i - 1].Time)}: the child's clock is behind. Start it with its parent's segment.");
-        }
+        var path = ReadPath(run, run.DottedOrder);
+        if (path.Last != run.Id)
+            throw Refuse(run, "dotted_order_run_id", $"has a dotted_order that ends with run {path.Last}. The last part must be of the run itself, {run.Id}.");
+        if (path.First != traceId)
+            throw Refuse(run, "dotted_order_trace_id", $"has a dotted_order that begins with run {path.First}, but the trace_id {traceId}. Both must be the root run's id.");
+        if (path.IsCycle)
+            throw Refuse(run, "dotted_order_cycle", "is in its dotted_order twice: a run cannot be below itself.");
+        // An update need not repeat the parent.
+        if (run.ParentRunId is null && path.Parts > 1 && run.IsCreate)
+            throw Refuse(run, "dotted_order_root_parts", $"has no parent_run_id, but a dotted_order of {path.Parts} parts. It must contain a single part for root runs; a child of this path has the parent_run_id {path.Parent}.");
+        if (run.ParentRunId is not null && path.Parts == 1)
+            throw Refuse(run, "dotted_order_child_parts", $"has the parent_run_id {run.ParentRunId}, but a dotted_order of one part. It must contain at least two parts for child runs: the parent's dotted_order, a dot, and the run's own part.");
+        if (run.ParentRunId is { } parent && path.Parent != parent)
+            throw Refuse(run, "dotted_order_parent_id", $"has the parent_run_id {parent}, but its dotted_order goes on from run {path.Parent}. The last part but one must be the parent's.");
+        if (path.Backwards is var (child, before))
+            throw Refuse(run, "dotted_order_time", $"has a dotted_order with timestamp {Text(child)} earlier than parent timestamp {Text(before)}. The clock it was started by is behind: start it no earlier than its parent.");
     }
 
     /// <summary>What LangSmith takes, and is wrong all the same.</summary>
-    internal static IEnumerable<(string Code, string Message)> Warnings(RunWrite run)
+    internal static IEnumerable<(string Code, string Message)> Warnings(RunRecord run)
     {
-        if (!run.IsCreate)
-            yield break;
-        if (run.Id.ToString()[14] != '7')
-            yield return ("id_not_v7", $"{Name(run)} has id {run.Id}, which is no UUIDv7. Runs are listed by the time in their ids.");
-        else if (run.StartTime is { } start && (start - TimeOf(run.Id)) is var difference && (difference < -IdTolerance || difference > 2 * IdTolerance))
-            yield return ("id_time", $"{Name(run)} starts at {Text(start.UtcDateTime)}, but its id was made for {Text(TimeOf(run.Id).UtcDateTime)}.");
+        if (run.Missing is { Length: > 0 } missing)
+            yield return ("field_missing", $"{Name(run)} was posted without {missing}. LangSmith cannot show it without.");
+        if (run.IsDuplicate)
+            yield return ("run_duplicate", $"{Name(run)} was posted twice with the id {run.Id}, and differently. The later post stays: give every run an id of its own.");
+        if (!TryReadTime(run.Id, out var made))
+            yield return ("id_not_v7", $"{Name(run)} has the id {run.Id}, which is no UUIDv7. LangSmith lists runs by the time in their ids: make them UUIDv7s of the start time.");
+        else if (run.GivenStartTime is { } start && (Milliseconds(start) - made).Duration() > IdTolerance)
+            yield return ("id_time", $"{Name(run)} starts at {Text(start.UtcDateTime)}, but its id was made for {Text(made.UtcDateTime)}. LangSmith lists runs by the time in their ids: make them of the start time.");
 
-        if (run.StartTime is { } given && run.DottedOrder is { Length: >= 58 } order
-            && DottedOrder.TryParseSegment(order.AsSpan(order.LastIndexOf('.') + 1), out var segment, out _, out _)
-            && (given.UtcDateTime - segment).Duration() > IdTolerance)
-            yield return ("start_time", $"{Name(run)} starts at {Text(given.UtcDateTime)}, but at {Text(segment)} in its dotted_order.");
+        if (run.GivenStartTime is { } given && TryReadStart(run.DottedOrder, out var written) && (given.UtcDateTime - written).Duration() > IdTolerance)
+            yield return ("start_time", $"{Name(run)} starts at {Text(given.UtcDateTime)}, but its dotted_order says {Text(written)}. Write both from one reading of the clock.");
     }
 
-    internal static string Name(RunWrite run) => run.Name is { Length: > 0 } name ? $"'{name}'" : $"Run {run.Id}";
+    internal static string Name(RunWrite run) => Name(run.Name, run.Id);
 
-    private static List<(DateTime Time, Guid Id)> Segments(RunWrite run, string dottedOrder)
+    internal static string Name(RunRecord run) => Name(run.Name, run.Id);
+
+    /// <summary>When a run started, according to its own part of its dotted order.</summary>
+    internal static bool TryReadStart(string dottedOrder, out DateTime start) =>
+        DottedOrder.TryParseSegment(dottedOrder.AsSpan(dottedOrder.LastIndexOf('.') + 1), out start, out _, out _);
+
+    private static string Name(string? name, Guid id) => name is { Length: > 0 } ? $"'{Shorten(name)}'" : $"Run {id}";
+
+    private static string Shorten(ReadOnlySpan<char> text) => text.Length <= 80 ? text.ToString() : string.Concat(text[..80], "…");
+
+    private static Path ReadPath(RunWrite run, string dottedOrder)
     {
-        var segments = new List<(DateTime, Guid)>();
-        foreach (var part in dottedOrder.Split('.'))
+        var path = default(Path);
+        var time = DateTime.MinValue;
+        var rest = dottedOrder.AsSpan();
+        for (var dot = 0; dot >= 0; rest = rest[(dot + 1)..])
         {
+            dot = rest.IndexOf('.');
+            var part = dot < 0 ? rest : rest[..dot];
+            path.Parts++;
             // Microseconds are what the SDKs write; what has more was seen to be refused.
-            if (!DottedOrder.TryParseSegment(part, out var time, out var precision, out var id) || precision != TimeSpan.TicksPerMicrosecond)
-            {
-                throw Refuse(run, "dotted_order_grammar",
-                    $"has a dotted_order whose part {segments.Count + 1} is '{(part.Length <= 80 ? part : part[..80] + "…")}'. A part is YYYYMMDDThhmmssffffffZ, in UTC with exactly six fraction digits, and the run's id.");
-            }
-
-            segments.Add((time, id));
+            if (!DottedOrder.TryParseSegment(part, out var start, out var precision, out var id) || precision != TimeSpan.TicksPerMicrosecond)
+                throw Refuse(run, "dotted_order_grammar", $"has a dotted_order whose part {path.Parts} is '{Shorten(part)}'. A part is YYYYMMDDThhmmssffffffZ, in UTC with exactly six fraction digits, followed by the run's id.");
+            if (path.Parts == 1)
+                path.First = id;
+            if (start < time)
+                path.Backwards ??= (start, time);
+            path.IsCycle |= id == run.Id && dot >= 0;
+            (path.Parent, path.Last, time) = (path.Last, id, start);
         }
 
-        return segments;
+        return path;
     }
 
-    private static DateTimeOffset TimeOf(Guid id)
+    private static bool TryReadTime(Guid id, out DateTimeOffset time)
     {
         Span<byte> bytes = stackalloc byte[16];
         id.TryWriteBytes(bytes, bigEndian: true, out _);
-        return DateTimeOffset.FromUnixTimeMilliseconds(BinaryPrimitives.ReadInt64BigEndian(bytes) >> 16);
+        time = DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(BinaryPrimitives.ReadInt64BigEndian(bytes) >>> 16, MaxMilliseconds));
+        return bytes[6] >> 4 == 7;
     }
+
+    private static DateTimeOffset Milliseconds(DateTimeOffset time) => time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMillisecond));
 
     private static string Text(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
     private static IngestException Refuse(RunWrite run, string code, string message) =>
         new(IngestException.StatusCodes.BadRequest, code, $"{Name(run)} {message}") { Run = run };
+
+    private struct Path
+    {
+        internal int Parts;
+        internal Guid First;
+        internal Guid Parent;
+        internal Guid Last;
+        internal bool IsCycle;
+        internal (DateTime Child, DateTime Parent)? Backwards;
+    }
 }

@@ -24,6 +24,8 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
     public const string HttpClientName = "LangSmith.Http.Export";
 
     private const int ConcurrentBatches = 4;
+    private static readonly TimeSpan FaultPause = TimeSpan.FromSeconds(1);
+
     private const string AbandonedError = "The application ended before the run did.";
 
     private readonly ExportSettings _settings;
@@ -39,8 +41,8 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
     private TaskCompletionSource _hurry = NewSignal();
     private int _flushes;
     private long _posted;
-    private Task? _loop;
-    private bool _isDisposed;
+    private volatile Task? _loop;
+    private Task? _stopping;
 
     /// <summary>Makes an exporter without a container.</summary>
     /// <param name="options">Where runs are posted; null means the defaults, which ask the environment.</param>
@@ -62,7 +64,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
     {
         _settings = settings;
         _timeProvider = timeProvider;
-        _logger = logger;
+        _logger = logger = new QuietLogger(logger);
         _queue = new RunQueue(settings.Options.MaxQueuedOperations, settings.Options.MaxQueuedBytes, timeProvider);
         _client = new IngestClient(settings, createClient, timeProvider, logger);
         _drops = new DropLog(logger, timeProvider);
@@ -156,41 +158,11 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
         PooledConnectionLifetime = TimeSpan.FromMinutes(2),
     };
 
-    internal async Task StopAsync(CancellationToken cancellationToken)
+    internal Task StopAsync(CancellationToken cancellationToken)
     {
+        // Whoever stops it too waits for the same end.
         lock (_gate)
-        {
-            if (_isDisposed)
-                return;
-            _isDisposed = true;
-        }
-
-        _queue.EndOpen(AbandonedError);
-        EnsureStarted();
-        try
-        {
-            await FlushAsync(_settings.Options.ShutdownTimeout, cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The host's time is over: what was not posted is counted below.
-        }
-
-        await _stop.CancelAsync().ConfigureAwait(false);
-        if (_loop is { } loop)
-            await loop.ConfigureAwait(false);
-        // Batches on their way end with the token; then nothing holds a slot.
-        for (var i = 0; i < ConcurrentBatches; i++)
-            await _slots.WaitAsync(CancellationToken.None).ConfigureAwait(false);
-        while (_queue.Take(int.MaxValue, long.MaxValue) is { } rest)
-        {
-            Drop(rest.Operations, SendResult.Shutdown);
-            _queue.Complete(rest, rest.Operations);
-        }
-
-        _drops.Flush();
-        _ownClient?.Dispose();
-        _stop.Dispose();
+            return _stopping ??= StopOnceAsync(cancellationToken);
     }
 
     // Each names the other, so that one can be found from the other; of several runs in an activity the first is named.
@@ -209,12 +181,39 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private void Enqueue(RunOperation operation, Func<RunQueue, RunOperation, bool> enqueue)
+    private async Task StopOnceAsync(CancellationToken cancellationToken)
     {
-        if (_isDisposed)
-            Drop([operation], SendResult.Shutdown);
-        else if (!enqueue(_queue, operation))
-            Drop([operation], SendResult.QueueFull);
+        _queue.Close(AbandonedError);
+        EnsureStarted();
+        try
+        {
+            await FlushAsync(_settings.Options.ShutdownTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The host's time is over: what was not posted is counted below.
+        }
+
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _loop!.ConfigureAwait(false);
+        // Batches on their way end with the token; then nothing holds a slot.
+        for (var i = 0; i < ConcurrentBatches; i++)
+            await _slots.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        while (_queue.Take(int.MaxValue, long.MaxValue) is { } rest)
+        {
+            Drop(rest.Operations, SendResult.Shutdown);
+            _queue.Complete(rest, rest.Operations);
+        }
+
+        _drops.Flush();
+        _ownClient?.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Enqueue(RunOperation operation, Func<RunQueue, RunOperation, SendResult?> enqueue)
+    {
+        if (enqueue(_queue, operation) is { } reason)
+            Drop([operation], reason);
         else if (_loop is null)
             EnsureStarted();
     }
@@ -226,6 +225,12 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
             if (_loop is not null)
                 return;
             // Whoever's run, activity and baggage are current here: none of them goes along.
+            if (ExecutionContext.IsFlowSuppressed())
+            {
+                _loop = Task.Run(RunAsync);
+                return;
+            }
+
             using (ExecutionContext.SuppressFlow())
                 _loop = Task.Run(RunAsync);
         }
@@ -235,41 +240,54 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
 
     private async Task RunAsync()
     {
-        try
+        while (!_stop.IsCancellationRequested)
         {
-            while (true)
+            try
             {
-                var changed = _queue.Changed;
-                var hurry = Volatile.Read(ref _hurry);
-                var (count, bytes, oldestAt) = _queue.Waiting;
-                if (count == 0)
-                {
-                    await changed.WaitAsync(_stop.Token).ConfigureAwait(false);
-                    continue;
-                }
-
-                var info = await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false);
-                var maxOperations = Math.Min(_settings.Options.MaxBatchOperations, info.MaxOperations);
-                var wait = _settings.Options.FlushInterval - _timeProvider.GetElapsedTime(oldestAt);
-                if (count < maxOperations && bytes < info.MaxBytes && wait > TimeSpan.Zero && Volatile.Read(ref _flushes) == 0)
-                {
-                    using var waited = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-                    await Task.WhenAny(hurry.Task, Task.Delay(wait, _timeProvider, waited.Token)).ConfigureAwait(false);
-                    await waited.CancelAsync().ConfigureAwait(false);
-                    continue;
-                }
-
-                await _slots.WaitAsync(_stop.Token).ConfigureAwait(false);
-                if (_queue.Take(maxOperations, info.MaxBytes) is { } batch)
-                    _ = SendAsync(batch, info);
-                else
-                    _slots.Release();
+                await SendNextAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                // Ours. What is queued is still there; a loop that has ended would never send it.
+                ExportLog.ExportFailed(_logger, exception);
+                await Task.Delay(FaultPause, _timeProvider, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
-        catch (OperationCanceledException)
+    }
+
+    // Waits until there is a batch, and sends it, or part of it.
+    private async Task SendNextAsync()
+    {
+        var changed = _queue.Changed;
+        var hurry = Volatile.Read(ref _hurry);
+        var (count, bytes, oldestAt) = _queue.Waiting;
+        if (count == 0)
         {
-            // Stopped.
+            await changed.WaitAsync(_stop.Token).ConfigureAwait(false);
+            return;
         }
+
+        var info = await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false);
+        _queue.MaxOperationBytes = _client.KnownInfo?.MaxBytes ?? long.MaxValue;
+        var maxOperations = Math.Min(_settings.Options.MaxBatchOperations, info.MaxOperations);
+        var wait = _settings.Options.FlushInterval - _timeProvider.GetElapsedTime(oldestAt);
+        if (count < maxOperations && bytes < info.MaxBatchBytes && wait > TimeSpan.Zero && Volatile.Read(ref _flushes) == 0)
+        {
+            using var waited = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+            await Task.WhenAny(hurry.Task, _queue.WhenFull(maxOperations, info.MaxBatchBytes), Task.Delay(wait, _timeProvider, waited.Token)).ConfigureAwait(false);
+            await waited.CancelAsync().ConfigureAwait(false);
+            return;
+        }
+
+        await _slots.WaitAsync(_stop.Token).ConfigureAwait(false);
+        if (_queue.Take(maxOperations, info.MaxBatchBytes) is { } batch)
+            _ = SendAsync(batch, info);
+        else
+            _slots.Release();
     }
 
     private async Task SendAsync(RunBatch batch, ServerInfo info)
@@ -277,22 +295,13 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
         await Task.Yield();
         var lost = new List<RunOperation>();
         var started = _timeProvider.GetTimestamp();
-        var result = SendResult.Failed;
         try
         {
-            result = await SendAsync(batch.Operations, info, lost).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            // Ours: the next batch may go well.
-            ExportLog.ExportFailed(_logger, exception);
-            lost.Clear();
-            lost.AddRange(batch.Operations);
-            Drop(batch.Operations, SendResult.Failed);
+            var result = await SendAsync(batch.Operations, info, lost).ConfigureAwait(false);
+            ExportTelemetry.Measure(result, batch.Operations.Count, _timeProvider.GetElapsedTime(started));
         }
         finally
         {
-            ExportTelemetry.Measure(result, batch.Operations.Count, _timeProvider.GetElapsedTime(started));
             _queue.Complete(batch, lost);
             _slots.Release();
         }
@@ -300,13 +309,16 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
 
     private async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost)
     {
-        var result = await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
+        var (result, said) = await TrySendAsync(operations, info).ConfigureAwait(false);
         if (result == SendResult.NoMultipart)
-            result = await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
+            (result, said) = await TrySendAsync(operations, info).ConfigureAwait(false);
+        if (result == SendResult.NoMultipart)
+            result = SendResult.Rejected;
         if (result == SendResult.Sent)
         {
-            Interlocked.Add(ref _posted, operations.Count);
-            ExportTelemetry.CountPosted(operations.Count);
+            var posted = operations.Sum(static operation => operation.Weight);
+            Interlocked.Add(ref _posted, posted);
+            ExportTelemetry.CountPosted(posted);
             return result;
         }
 
@@ -320,13 +332,28 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
         }
 
         lost.AddRange(operations);
-        Drop(operations, result);
+        Drop(operations, result, said);
         return result;
     }
 
-    private void Drop(IReadOnlyList<RunOperation> operations, SendResult reason)
+    private async Task<(SendResult Result, string? Said)> TrySendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info)
     {
-        ExportTelemetry.CountDropped(reason, operations.Count);
-        _drops.Add(reason, operations.Count);
+        try
+        {
+            return await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Ours: the next batch may go well.
+            ExportLog.ExportFailed(_logger, exception);
+            return (SendResult.Failed, null);
+        }
+    }
+
+    private void Drop(IReadOnlyList<RunOperation> operations, SendResult reason, string? said = null)
+    {
+        var count = operations.Sum(static operation => operation.Weight);
+        ExportTelemetry.CountDropped(reason, count);
+        _drops.Add(reason, count, said);
     }
 }

@@ -24,7 +24,7 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider)
         }
     }
 
-    internal void Add(SendResult reason, int operations)
+    internal void Add(SendResult reason, int operations, string? said = null)
     {
         Interlocked.Add(ref _total, operations);
         long count;
@@ -42,7 +42,7 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider)
             _reasons[reason] = (0, timeProvider.GetTimestamp());
         }
 
-        Say(reason, count);
+        Say(reason, count, said);
     }
 
     /// <summary>Says what was not said yet.</summary>
@@ -66,20 +66,12 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider)
         SendResult.Refused => "LangSmith refused these runs alone (400, 413 or 422): too large, or fields it cannot read. Look at their payloads.",
         SendResult.Rejected => "LangSmith answered with an error that is not tried again. Check LANGSMITH_ENDPOINT.",
         SendResult.RetriesExhausted => "LangSmith was not reachable, or busy, for MaxRetryTime.",
+        SendResult.TooLarge => "Each of these runs alone is larger than LangSmith takes in one request. Record less of their inputs and outputs.",
         SendResult.QueueFull => "The queue was full (MaxQueuedOperations, MaxQueuedBytes): LangSmith is slow or gone, or there are more runs than can be sent.",
         SendResult.Shutdown => "The application ended before they were sent (ShutdownTimeout).",
         _ => "Please report it.",
     };
 
-    private void Say(SendResult reason, long count)
-    {
-        try
-        {
-            ExportLog.Dropped(logger, count, ExportTelemetry.Name(reason), Remedy(reason));
-        }
-        catch (Exception)
-        {
-            // The logger is the user's, and this may be on the way of a call that went well. The drop is counted.
-        }
-    }
+    private void Say(SendResult reason, long count, string? said = null) =>
+        ExportLog.Dropped(logger, count, ExportTelemetry.Name(reason), said is null ? Remedy(reason) : $"{Remedy(reason)} The last answer was: {said}");
 }

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Text.Json;
 #if NET9_0_OR_GREATER
 using System.Runtime.InteropServices;
+#else
+using System.Text;
 #endif
 
 namespace LangSmith.Http;
@@ -12,8 +14,11 @@ namespace LangSmith.Http;
 /// </summary>
 internal sealed class RunOperation
 {
-    // Of the object and what every run says; the payloads come on top.
-    private const int Overhead = 512;
+    // Of the object, what every run says and the headers of its parts; the payloads come on top.
+    private const int Overhead = 1536;
+
+    private readonly long _payloadBytes;
+    private long _inputBytes;
 
     internal RunOperation(RunTree run, bool isCreate, ExportSettings settings)
     {
@@ -35,13 +40,15 @@ internal sealed class RunOperation
         // What is hidden is an empty object, as the other SDKs send it.
         Inputs = settings.HideInputs && run.Inputs is not null ? ExportSettings.Hidden : run.Inputs;
         Outputs = settings.HideOutputs && run.Outputs is not null ? ExportSettings.Hidden : run.Outputs;
-        Size = Overhead + (2L * (DottedOrder.Length + Name.Length + (Error?.Length ?? 0)))
-            + SizeOf(Inputs) + SizeOf(Outputs)
+        _payloadBytes = SizeOf(Outputs)
             + Metadata.Sum(static pair => pair.Key.Length + SizeOf(pair.Value))
-            + Events.Sum(static item => item.Name.Length + SizeOf(item.Payload));
+            + Events.Sum(static item => item.Name.Length + SizeOf(item.Payload))
+            + Tags.Sum(static tag => (long)tag.Length)
+            + (Error?.Length ?? 0);
+        _inputBytes = SizeOf(Inputs);
     }
 
-    private RunOperation(RunOperation open, DateTimeOffset end, string error)
+    private RunOperation(RunOperation open, bool keepInputs, DateTimeOffset? end, string? error)
     {
         Id = open.Id;
         TraceId = open.TraceId;
@@ -58,7 +65,9 @@ internal sealed class RunOperation
         Events = [];
         Tags = open.Tags;
         Metadata = open.Metadata;
-        Size = Overhead;
+        Inputs = keepInputs ? open.Inputs : null;
+        _inputBytes = keepInputs ? open._inputBytes : 0;
+        _payloadBytes = open._payloadBytes + (error?.Length ?? 0);
     }
 
     internal bool IsCreate { get; private set; }
@@ -104,22 +113,40 @@ internal sealed class RunOperation
 
     internal JsonElement? Outputs { get; }
 
+    /// <summary>How many starts and ends of runs it is: two when an end was merged into its start.</summary>
+    internal int Weight { get; private set; } = 1;
+
     /// <summary>About how many bytes it holds, and how many it will be on the wire.</summary>
-    internal long Size { get; private set; }
+    internal long Size => Overhead + (2L * (DottedOrder.Length + Name.Length)) + _inputBytes + _payloadBytes;
+
+    /// <summary>What it is on the wire at least.</summary>
+    internal long LeastBytes(bool isUpdate) => _payloadBytes + (isUpdate ? 0 : _inputBytes);
 
     /// <summary>Makes it the update of a run whose create is on its way: inputs are not sent twice.</summary>
     internal void BecomeUpdate()
     {
         IsCreate = false;
-        Size -= SizeOf(Inputs);
         Inputs = null;
+        _inputBytes = 0;
     }
 
     /// <summary>Makes it whole, because nothing of the run was sent.</summary>
     internal void BecomeCreate() => IsCreate = true;
 
+    /// <summary>Takes the place of the run's start, which was not sent yet.</summary>
+    internal void Starts(RunOperation create)
+    {
+        Link = create.Link;
+        Sequence = create.Sequence;
+        QueuedAt = create.QueuedAt;
+        Weight += create.Weight;
+    }
+
     /// <summary>An end for a run that did not come to one itself.</summary>
-    internal RunOperation Abandon(DateTimeOffset end, string error) => new(this, end, error);
+    internal RunOperation Abandon(DateTimeOffset end, string error) => new(this, keepInputs: true, end, error);
+
+    /// <summary>What an end needs of a start that was sent.</summary>
+    internal RunOperation WithoutPayload() => new(this, keepInputs: false, end: null, error: null);
 
     private static long SizeOf(JsonElement? json)
     {
@@ -128,7 +155,7 @@ internal sealed class RunOperation
 #if NET9_0_OR_GREATER
         return JsonMarshal.GetRawUtf8Value(value).Length;
 #else
-        return value.GetRawText().Length;
+        return Encoding.UTF8.GetByteCount(value.GetRawText());
 #endif
     }
 }

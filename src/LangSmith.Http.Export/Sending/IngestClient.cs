@@ -3,6 +3,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Polly;
@@ -18,7 +19,13 @@ internal sealed class IngestClient
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan InfoTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan InfoPause = TimeSpan.FromMinutes(1);
     private static readonly MediaTypeHeaderValue Json = new("application/json");
+
+    private const int MaxInfoBytes = 65_536;
+    private const int MaxSaidBytes = 4096;
+    private const int MaxSaid = 300;
 
     private readonly ExportSettings _settings;
     private readonly Func<HttpClient> _createClient;
@@ -28,6 +35,7 @@ internal sealed class IngestClient
     private readonly string _boundary = $"----LangSmithFormBoundary{Guid.NewGuid():N}";
     private readonly ResiliencePipeline<HttpResponseMessage> _pipeline;
     private ServerInfo? _info;
+    private long? _infoFailedAt;
     private volatile bool _hasNoMultipart;
 
     internal IngestClient(ExportSettings settings, Func<HttpClient> createClient, TimeProvider timeProvider, ILogger logger)
@@ -40,35 +48,50 @@ internal sealed class IngestClient
         _pipeline = CreatePipeline();
     }
 
-    /// <summary>What the server said about itself; asked for once, before the first batch.</summary>
+    /// <summary>What the server said about itself, once it has.</summary>
+    internal ServerInfo? KnownInfo => _info;
+
+    /// <summary>What the server says about itself; asked for once, before the first batch.</summary>
     internal async ValueTask<ServerInfo> GetInfoAsync(CancellationToken cancellationToken)
     {
         if (_info is { } known)
             return known;
+        // Where it fails it may go on failing, and batches wait for it.
+        if (_infoFailedAt is { } failedAt && _timeProvider.GetElapsedTime(failedAt) < InfoPause)
+            return ServerInfo.Default;
+        var cause = "";
         try
         {
             // The factory's clients need no disposing.
             var client = _createClient();
             using var request = new HttpRequestMessage(HttpMethod.Get, Address("/info"));
             SetHeaders(request);
-            using var timeout = new CancellationTokenSource(_settings.Options.RequestTimeout, _timeProvider);
+            var limit = _settings.Options.RequestTimeout < InfoTimeout ? _settings.Options.RequestTimeout : InfoTimeout;
+            using var timeout = new CancellationTokenSource(limit, _timeProvider);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-            using var response = await client.SendAsync(request, either.Token).ConfigureAwait(false);
-            if (!response.IsSuccessStatusCode)
-                return ServerInfo.Default;
-            using var json = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(either.Token).ConfigureAwait(false), cancellationToken: either.Token).ConfigureAwait(false);
-            return _info = ServerInfo.Read(json.RootElement);
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
+            if (response.IsSuccessStatusCode)
+            {
+                using var json = JsonDocument.Parse(await ReadAsync(response, MaxInfoBytes, either.Token).ConfigureAwait(false));
+                return _info = ServerInfo.Read(json.RootElement);
+            }
+
+            cause = ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture);
         }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception exception)
         {
-            // Not fatal, as in the SDKs; asked again before the next batch.
-            ExportLog.InfoFailed(_logger, exception.GetType().Name);
-            return ServerInfo.Default;
+            cancellationToken.ThrowIfCancellationRequested();
+            cause = exception.GetType().Name;
         }
+
+        // Not fatal, as in the SDKs.
+        _infoFailedAt = _timeProvider.GetTimestamp();
+        ExportLog.InfoFailed(_logger, cause);
+        return ServerInfo.Default;
     }
 
-    /// <summary>Sends runs in one request, as often as it takes.</summary>
-    internal async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> runs, ServerInfo info, CancellationToken cancellationToken)
+    /// <summary>Sends runs in one request, as often as it takes; what the server says about a refusal comes with it.</summary>
+    internal async Task<(SendResult Result, string? Said)> SendAsync(IReadOnlyList<RunOperation> runs, ServerInfo info, CancellationToken cancellationToken)
     {
         var isMultipart = info.UsesMultipart && !_hasNoMultipart;
         var (body, isCompressed) = Write(runs, isMultipart, info.TakesGzip);
@@ -81,31 +104,62 @@ internal sealed class IngestClient
                     var (self, body, isMultipart, isCompressed) = state;
                     var client = self._createClient();
                     using var request = self.CreateRequest(body, isMultipart, isCompressed);
-                    var response = await client.SendAsync(request, HttpCompletionOption.ResponseContentRead, context.CancellationToken).ConfigureAwait(false);
-                    return response;
+                    // The status says it all: an answer whose body takes its time is one.
+                    return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, context.CancellationToken).ConfigureAwait(false);
                 },
                 context,
                 (this, body, isMultipart, isCompressed)).ConfigureAwait(false);
-            if (isMultipart && response.StatusCode == HttpStatusCode.NotFound)
+            if (response.StatusCode == HttpStatusCode.NotFound)
             {
-                _hasNoMultipart = true;
-                return SendResult.NoMultipart;
+                // One that has neither is no LangSmith, and may be one tomorrow: then multipart is asked for again.
+                _hasNoMultipart = isMultipart;
+                if (isMultipart)
+                    return (SendResult.NoMultipart, null);
             }
 
-            return Judge(response.StatusCode);
+            var result = Judge(response.StatusCode);
+            return (result, result is SendResult.Refused or SendResult.Rejected ? await DescribeAsync(response, cancellationToken).ConfigureAwait(false) : null);
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            return SendResult.Shutdown;
+            return (SendResult.Shutdown, null);
         }
         catch (Exception exception) when (IsTransient(exception))
         {
-            return SendResult.RetriesExhausted;
+            return (SendResult.RetriesExhausted, null);
         }
         finally
         {
             ResilienceContextPool.Shared.Return(context);
         }
+    }
+
+    // Its words are for the log: short, in one line, and without the key should it quote what it was sent.
+    private async Task<string> DescribeAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var text = "";
+        try
+        {
+            using var timeout = new CancellationTokenSource(InfoTimeout, _timeProvider);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+            text = Encoding.UTF8.GetString((await ReadAsync(response, MaxSaidBytes, either.Token).ConfigureAwait(false)).Span);
+        }
+        catch (Exception)
+        {
+            // The status will have to do.
+        }
+
+        if (_settings.ApiKey is { } key)
+            text = text.Replace(key, "…", StringComparison.Ordinal);
+        var line = new string([.. text.Take(MaxSaid).Select(static c => char.IsControl(c) ? ' ' : c)]);
+        return $"{(int)response.StatusCode} {line}".TrimEnd();
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, int most, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[most];
+        using var stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        return buffer.AsMemory(0, await stream.ReadAtLeastAsync(buffer, most, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false));
     }
 
     private static SendResult Judge(HttpStatusCode status) => (int)status switch
@@ -123,13 +177,17 @@ internal sealed class IngestClient
     // TimeoutRejectedException is one attempt's, or all of them's; a cancelled request that nobody cancelled is the client's own timeout.
     private static bool IsTransient(Exception exception) => exception is HttpRequestException or IOException or TimeoutRejectedException or BrokenCircuitException or OperationCanceledException;
 
-    private static TimeSpan? RetryAfter(HttpResponseMessage? response, TimeProvider timeProvider) => response?.Headers.RetryAfter switch
+    // Longer than there is time for all attempts is too long, and may be longer than a timer can be.
+    private TimeSpan? RetryAfter(HttpResponseMessage? response)
     {
-        null => null,
-        { Delta: { } delta } => delta,
-        { Date: { } date } => date - timeProvider.GetUtcNow(),
-        _ => null,
-    };
+        var after = response?.Headers.RetryAfter switch
+        {
+            { Delta: { } delta } => delta,
+            { Date: { } date } => date - _timeProvider.GetUtcNow(),
+            _ => TimeSpan.Zero,
+        };
+        return after <= TimeSpan.Zero ? null : after < _settings.Options.MaxRetryTime ? after : _settings.Options.MaxRetryTime;
+    }
 
     private ResiliencePipeline<HttpResponseMessage> CreatePipeline() => new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _timeProvider }
         .AddTimeout(_settings.Options.MaxRetryTime)
@@ -143,7 +201,7 @@ internal sealed class IngestClient
             UseJitter = true,
             Delay = FirstDelay,
             MaxDelay = MaxDelay,
-            DelayGenerator = arguments => ValueTask.FromResult(RetryAfter(arguments.Outcome.Result, _timeProvider) is { } after && after > TimeSpan.Zero ? after : (TimeSpan?)null),
+            DelayGenerator = arguments => ValueTask.FromResult(RetryAfter(arguments.Outcome.Result)),
             OnRetry = arguments =>
             {
                 ExportTelemetry.CountRetry();

@@ -156,12 +156,18 @@ public sealed class ExporterQueueTests
             var told = 0;
             await using var bed = new ExportBed(collector.Endpoint, static options => options.FlushInterval = TimeSpan.FromMilliseconds(1));
             using var stop = new CancellationTokenSource();
-            var threads = Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
+            var threads = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
             {
                 while (!stop.IsCancellationRequested)
                 {
-                    bed.Tracer.StartRun("t", new { q = "t" }, new RunOptions { Parent = RunParent.None }).Dispose();
-                    Interlocked.Add(ref told, 2);
+                    for (var i = 0; i < 20; i++)
+                    {
+                        bed.Tracer.StartRun("t", new { q = "t" }, new RunOptions { Parent = RunParent.None }).Dispose();
+                        Interlocked.Add(ref told, 2);
+                    }
+
+                    // The server needs a core too.
+                    await Task.Delay(1);
                 }
             })).ToList();
             await bed.PumpUntilAsync(() => bed.Exporter.PostedOperations > 100);

@@ -41,6 +41,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
     private TaskCompletionSource _hurry = NewSignal();
     private int _flushes;
     private long _posted;
+    private long? _failureSaidAt;
     private volatile Task? _loop;
     private Task? _stopping;
 
@@ -253,7 +254,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
             catch (Exception exception)
             {
                 // Ours. What is queued is still there; a loop that has ended would never send it.
-                ExportLog.ExportFailed(_logger, exception);
+                LogFailure(exception);
                 await Task.Delay(FaultPause, _timeProvider, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -345,9 +346,22 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
         catch (Exception exception)
         {
             // Ours: the next batch may go well.
-            ExportLog.ExportFailed(_logger, exception);
+            LogFailure(exception);
             return (SendResult.Failed, null);
         }
+    }
+
+    // Once a minute, as with what is dropped.
+    private void LogFailure(Exception exception)
+    {
+        lock (_gate)
+        {
+            if (_failureSaidAt is { } at && _timeProvider.GetElapsedTime(at) < DropLog.Pause)
+                return;
+            _failureSaidAt = _timeProvider.GetTimestamp();
+        }
+
+        ExportLog.ExportFailed(_logger, exception);
     }
 
     private void Drop(IReadOnlyList<RunOperation> operations, SendResult reason, string? said = null)

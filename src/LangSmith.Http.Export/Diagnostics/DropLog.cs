@@ -5,7 +5,7 @@ namespace LangSmith.Http;
 /// <summary>Counts what was dropped, and says so at most once a minute for each reason, with what can be done.</summary>
 internal sealed class DropLog(ILogger logger, TimeProvider timeProvider)
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+    internal static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
     private readonly object _gate = new();
     private readonly Dictionary<SendResult, (long Count, long? LoggedAt)> _reasons = [];

@@ -8,10 +8,12 @@ namespace LangSmith.Http.Tests.Export;
 [NonParallelizable] // Meter listeners are the process's.
 public sealed class FaultToleranceTests
 {
+    private static readonly int[] Transient = [408, 425, 429, 500, 502, 504];
+
     private static readonly TestCaseData<Func<CollectorRequest, CollectorFault?>>[] Faults =
     [
         Fault("503 storm, circuit breaker included", static request => request.Number <= 25 ? CollectorFault.Status(503) : null),
-        Fault("408, 425, 429, 500, 502, 504 in turn", static request => request.Number <= 12 ? CollectorFault.Status((int[])[408, 425, 429, 500, 502, 504] is var all ? all[request.Number % 6] : 0) : null),
+        Fault("408, 425, 429, 500, 502, 504 in turn", static request => request.Number <= 12 ? CollectorFault.Status(Transient[request.Number % 6]) : null),
         Fault("429 with Retry-After", static request => request.Number % 3 != 0 && request.Number < 15 ? CollectorFault.Status(429, TimeSpan.FromSeconds(7)) : null),
         Fault("every other is reset in the middle of the body", static request => request.Number % 2 == 0 ? CollectorFault.ResetMidBody() : null),
         Fault("half of the answers are lost", static request => request.Number % 2 == 0 ? CollectorFault.LoseResponse() : null),
@@ -260,6 +262,20 @@ public sealed class FaultToleranceTests
             Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["failed"] = 20 }));
             Assert.That(bed.Exporter.QueuedOperations, Is.Zero);
         }
+    }
+
+    [Test]
+    public async Task Failure_OfOurs_IsLoggedOnceAMinute()
+    {
+        await using var bed = new ExportBed(new Uri("http://127.0.0.1:9"), null, new AnswerHandler(static _ => throw new InvalidOperationException("boom")));
+        for (var i = 0; i < 3; i++)
+        {
+            bed.Trace("t", 0);
+            await bed.FlushAsync();
+        }
+
+        Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["failed"] = 6 }));
+        Assert.That(bed.Log.Where(static line => line.StartsWith("ExportFailed", StringComparison.Ordinal)), Has.One.Contains("boom").And.Count.EqualTo(1));
     }
 
     private static TestCaseData<Func<CollectorRequest, CollectorFault?>> Fault(string name, Func<CollectorRequest, CollectorFault?> fault) =>

@@ -18,7 +18,7 @@ namespace LangSmith.Http;
 /// await exporter.FlushAsync(TimeSpan.FromSeconds(5));      // at the end of a short-lived function
 /// </code>
 /// </example>
-public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
+public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposable
 {
     /// <summary>The name of the factory's client that posts, to be configured (proxy, certificates, primary handler).</summary>
     public const string HttpClientName = "LangSmith.Http.Export";
@@ -40,6 +40,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
     private int _flushes;
     private long _posted;
     private Task? _loop;
+    private bool _isAnnounced;
     private bool _isDisposed;
 
     /// <summary>Makes an exporter without a container.</summary>
@@ -66,9 +67,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
         _queue = new RunQueue(settings.Options.MaxQueuedOperations, settings.Options.MaxQueuedBytes, timeProvider);
         _client = new IngestClient(settings, createClient, timeProvider, logger);
         _drops = new DropLog(logger, timeProvider);
-        ExportLog.Exporting(logger, settings.Endpoint);
-        if (settings.ApiKey is null)
-            ExportLog.NoKey(logger);
+        ExportTelemetry.Track(_queue);
     }
 
     private LangSmithExporter(ExportSettings settings, HttpClient client, TimeProvider timeProvider, ILogger logger)
@@ -147,6 +146,9 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
     /// </summary>
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
 
+    /// <summary>Does what <see cref="DisposeAsync"/> does, and waits for it; for containers that are disposed synchronously.</summary>
+    public void Dispose() => Task.Run(() => StopAsync(CancellationToken.None)).GetAwaiter().GetResult();
+
     internal static SocketsHttpHandler CreateHandler() => new()
     {
         // Nobody's trace: no span of its own, no header of the runtime.
@@ -219,6 +221,24 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
             EnsureStarted();
     }
 
+    // When there is something to send, and not before: where tracing is off a missing key is nobody's concern.
+    private void Announce()
+    {
+        if (_isAnnounced)
+            return;
+        _isAnnounced = true;
+        try
+        {
+            ExportLog.Exporting(_logger, _settings.Endpoint);
+            if (_settings.ApiKey is null)
+                ExportLog.NoKey(_logger);
+        }
+        catch (Exception)
+        {
+            // The logger is the user's; runs are sent without it.
+        }
+    }
+
     private void EnsureStarted()
     {
         lock (_gate)
@@ -226,6 +246,12 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
             if (_loop is not null)
                 return;
             // Whoever's run, activity and baggage are current here: none of them goes along.
+            if (ExecutionContext.IsFlowSuppressed())
+            {
+                _loop = Task.Run(RunAsync);
+                return;
+            }
+
             using (ExecutionContext.SuppressFlow())
                 _loop = Task.Run(RunAsync);
         }
@@ -248,6 +274,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
                     continue;
                 }
 
+                Announce();
                 var info = await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false);
                 var maxOperations = Math.Min(_settings.Options.MaxBatchOperations, info.MaxOperations);
                 var wait = _settings.Options.FlushInterval - _timeProvider.GetElapsedTime(oldestAt);

@@ -1,4 +1,3 @@
-using LangSmith.Http;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 

@@ -72,7 +72,7 @@ public sealed class ActivityLinkTests
         Count();
         var without = Count();
         using (new Activity("old").SetIdFormat(ActivityIdFormat.Hierarchical).Start())
-            Assert.That(Count(), Is.EqualTo(without), "nothing to link with costs what none costs");
+            Assert.That(Count(), Is.LessThanOrEqualTo(without), "nothing to link with costs what none costs; a recompiled method may cost less");
         using (new Activity("new").SetIdFormat(ActivityIdFormat.W3C).Start())
             Assert.That(Count(), Is.GreaterThan(without), "this can be measured");
 

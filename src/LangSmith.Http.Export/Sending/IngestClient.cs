@@ -59,7 +59,7 @@ internal sealed class IngestClient
             using var json = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(either.Token).ConfigureAwait(false), cancellationToken: either.Token).ConfigureAwait(false);
             return _info = ServerInfo.Read(json.RootElement);
         }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             // Not fatal, as in the SDKs; asked again before the next batch.
             ExportLog.InfoFailed(_logger, exception.GetType().Name);

@@ -18,7 +18,7 @@ namespace LangSmith.Http;
 /// await exporter.FlushAsync(TimeSpan.FromSeconds(5));      // at the end of a short-lived function
 /// </code>
 /// </example>
-public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
+public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposable
 {
     /// <summary>The name of the factory's client that posts, to be configured (proxy, certificates, primary handler).</summary>
     public const string HttpClientName = "LangSmith.Http.Export";
@@ -44,6 +44,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
     private long? _failureSaidAt;
     private volatile Task? _loop;
     private Task? _stopping;
+    private bool _isAnnounced;
 
     /// <summary>Makes an exporter without a container.</summary>
     /// <param name="options">Where runs are posted; null means the defaults, which ask the environment.</param>
@@ -69,9 +70,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
         _queue = new RunQueue(settings.Options.MaxQueuedOperations, settings.Options.MaxQueuedBytes, timeProvider);
         _client = new IngestClient(settings, createClient, timeProvider, logger);
         _drops = new DropLog(logger, timeProvider);
-        ExportLog.Exporting(logger, settings.Endpoint);
-        if (settings.ApiKey is null)
-            ExportLog.NoKey(logger);
+        ExportTelemetry.Track(_queue);
     }
 
     private LangSmithExporter(ExportSettings settings, HttpClient client, TimeProvider timeProvider, ILogger logger)
@@ -150,6 +149,9 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
     /// </summary>
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
 
+    /// <summary>Does what <see cref="DisposeAsync"/> does, and waits for it; for containers that are disposed synchronously.</summary>
+    public void Dispose() => Task.Run(() => StopAsync(CancellationToken.None)).GetAwaiter().GetResult();
+
     internal static SocketsHttpHandler CreateHandler() => new()
     {
         // Nobody's trace: no span of its own, no header of the runtime.
@@ -219,6 +221,24 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
             EnsureStarted();
     }
 
+    // When there is something to send, and not before: where tracing is off a missing key is nobody's concern.
+    private void Announce()
+    {
+        if (_isAnnounced)
+            return;
+        _isAnnounced = true;
+        try
+        {
+            ExportLog.Exporting(_logger, _settings.Endpoint);
+            if (_settings.ApiKey is null)
+                ExportLog.NoKey(_logger);
+        }
+        catch (Exception)
+        {
+            // The logger is the user's; runs are sent without it.
+        }
+    }
+
     private void EnsureStarted()
     {
         lock (_gate)
@@ -272,6 +292,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable
             return;
         }
 
+        Announce();
         var info = await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false);
         _queue.MaxOperationBytes = _client.KnownInfo?.MaxBytes ?? long.MaxValue;
         var maxOperations = Math.Min(_settings.Options.MaxBatchOperations, info.MaxOperations);

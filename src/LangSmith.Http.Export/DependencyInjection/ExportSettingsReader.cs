@@ -22,10 +22,13 @@ internal static class ExportSettingsReader
         Check(errors, options.ShutdownTimeout >= TimeSpan.Zero && options.ShutdownTimeout <= TimeSpan.FromMinutes(10), $"ShutdownTimeout is {options.ShutdownTimeout}. Give 0 to 10 minutes.");
         foreach (var (name, value) in options.Headers)
         {
-            if (!HttpHeaderText.IsName(name) || !HttpHeaderText.IsValue(value))
+            if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase) || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase))
+                errors.Add($"Headers has '{name}', which describes the body. Take it out: the exporter sets it.");
+            else if (!HttpHeaderText.IsName(name) || !HttpHeaderText.IsValue(value))
                 errors.Add($"Headers has '{(HttpHeaderText.IsName(name) ? name : "a name")}' that is no HTTP header. Names are tokens, values have no line breaks.");
         }
 
+        var workspace = ReadWorkspace(options, errors);
         if (errors.Count > 0 || endpoint is null)
             return null;
         return new ExportSettings
@@ -33,7 +36,7 @@ internal static class ExportSettingsReader
             Options = options,
             Endpoint = endpoint,
             ApiKey = key,
-            WorkspaceId = Clean(options.WorkspaceId ?? Variable("WORKSPACE_ID")),
+            WorkspaceId = workspace,
             SamplingRate = rate,
             HideInputs = options.HideInputs ?? Variable("HIDE_INPUTS") == "true",
             HideOutputs = options.HideOutputs ?? Variable("HIDE_OUTPUTS") == "true",
@@ -52,6 +55,12 @@ internal static class ExportSettingsReader
         }
 
         var text = Clean(options.Endpoint ?? Variable("ENDPOINT"))?.TrimEnd('/') ?? DefaultEndpoint;
+        if (LooksLikeKey(text))
+        {
+            errors.Add($"{source} looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and {source} to an address such as {DefaultEndpoint}.");
+            return null;
+        }
+
         if (!Uri.TryCreate(text, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("http" or "https") || endpoint.UserInfo.Length > 0 || endpoint.Query.Length > 0 || endpoint.Fragment.Length > 0)
         {
             errors.Add($"{source} is '{Redact(text)}', which is no http(s) address without user, query and fragment. Give for example {DefaultEndpoint}.");
@@ -67,10 +76,13 @@ internal static class ExportSettingsReader
             }
         }
 
-        if (endpoint.AbsolutePath.Contains("/runs", StringComparison.OrdinalIgnoreCase))
+        foreach (var wrong in (ReadOnlySpan<string>)["/runs", "/runs/batch", "/runs/multipart"])
         {
-            errors.Add($"{source} has '/runs' in its path. Give the address in front of it; what is posted where is added.");
-            return null;
+            if (endpoint.AbsolutePath.TrimEnd('/').EndsWith(wrong, StringComparison.OrdinalIgnoreCase))
+            {
+                errors.Add($"{source} ends in '{wrong}', which is added to it. Give the address in front of it.");
+                return null;
+            }
         }
 
         return endpoint;
@@ -84,6 +96,19 @@ internal static class ExportSettingsReader
         if (key is not null && !HttpHeaderText.IsValue(key))
             errors.Add($"{(options.ApiKey is null ? "LANGSMITH_API_KEY" : "ApiKey")} has characters no header can have, such as a line break. Copy it again.");
         return key;
+    }
+
+    private static string? ReadWorkspace(LangSmithExportOptions options, List<string> errors)
+    {
+        if (options.WorkspaceId is not null && string.IsNullOrWhiteSpace(options.WorkspaceId))
+            errors.Add("WorkspaceId is blank. Give the workspace's id, or leave it null for LANGSMITH_WORKSPACE_ID.");
+        var workspace = Clean(options.WorkspaceId ?? Variable("WORKSPACE_ID"));
+        var source = options.WorkspaceId is null ? "LANGSMITH_WORKSPACE_ID" : "WorkspaceId";
+        if (workspace is not null && LooksLikeKey(workspace))
+            errors.Add($"{source} looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and {source} to the workspace's id, a UUID.");
+        else if (workspace is not null && !HttpHeaderText.IsValue(workspace))
+            errors.Add($"{source} has characters no header can have, such as a line break. Copy it again.");
+        return workspace;
     }
 
     private static double ReadRate(LangSmithExportOptions options, List<string> errors)
@@ -107,6 +132,9 @@ internal static class ExportSettingsReader
         if (!holds)
             errors.Add(error);
     }
+
+    // The wrong variable: what it holds must not get into an error, and so into a log.
+    private static bool LooksLikeKey(string text) => text.StartsWith("lsv2_", StringComparison.Ordinal) || text.StartsWith("ls__", StringComparison.Ordinal);
 
     // As .env files leave them.
     private static string? Clean(string? text) => text?.Trim().Trim('"', '\'').Trim() is { Length: > 0 } clean ? clean : null;

@@ -11,6 +11,9 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the exporter.</summary>
 public static class LangSmithExportServiceCollectionExtensions
 {
+    private static readonly Func<IServiceProvider, object> DefaultSource = static provider =>
+        new ConfigureLangSmithExportOptions(provider.GetService<IConfiguration>()?.GetSection(LangSmithOptions.SectionName));
+
     /// <summary>
     /// Posts runs to LangSmith: registers <see cref="LangSmithExporter"/> as the <see cref="IRunRecorder"/>, and what
     /// <c>AddLangSmith()</c> registers. Where there is an <see cref="IConfiguration"/>, its section <c>LangSmith</c> is
@@ -21,7 +24,9 @@ public static class LangSmithExportServiceCollectionExtensions
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <remarks>
     /// The requests are sent by the factory's client <see cref="LangSmithExporter.HttpClientName"/>. It has nothing of what
-    /// <c>ConfigureHttpClientDefaults</c> adds to clients; configure it by its name.
+    /// <c>ConfigureHttpClientDefaults</c> adds to clients; configure it by its name. Of several <see cref="IRunRecorder"/>s
+    /// the one registered last is told of runs, as ever in a container: one that a test registers behind this call is used
+    /// in place of the exporter, which then posts nothing.
     /// </remarks>
     public static IServiceCollection AddLangSmithExport(this IServiceCollection services)
     {
@@ -31,18 +36,17 @@ public static class LangSmithExportServiceCollectionExtensions
             return services;
 
         services.AddOptions<LangSmithExportOptions>().ValidateOnStart();
-        services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithExportOptions>>(static provider =>
-            new ConfigureLangSmithExportOptions(provider.GetService<IConfiguration>()?.GetSection(LangSmithOptions.SectionName))));
+        // First of all sources, whatever was configured before this call: code wins over configuration.
+        services.Insert(0, new ServiceDescriptor(typeof(IConfigureOptions<LangSmithExportOptions>), DefaultSource, ServiceLifetime.Singleton));
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithExportOptions>, LangSmithExportOptionsValidator>());
         AddClient(services);
         services.AddSingleton(static provider =>
         {
             var options = provider.GetRequiredService<IOptions<LangSmithExportOptions>>().Value;
             options.ServiceName ??= provider.GetService<IHostEnvironment>()?.ApplicationName;
-            var clients = provider.GetRequiredService<IHttpClientFactory>();
             return new LangSmithExporter(
                 ExportSettingsReader.TryRead(options, out var errors) ?? throw new OptionsValidationException(Options.Options.DefaultName, typeof(LangSmithExportOptions), errors),
-                () => clients.CreateClient(LangSmithExporter.HttpClientName),
+                ExportClient.From(provider.GetRequiredService<IHttpClientFactory>()),
                 provider.GetService<TimeProvider>() ?? TimeProvider.System,
                 provider.GetRequiredService<ILoggerFactory>().CreateLogger(ExportLog.Category));
         });
@@ -62,20 +66,24 @@ public static class LangSmithExportServiceCollectionExtensions
         return services;
     }
 
-    // Others' defaults (tokens, our own handler, resilience) are for others' clients. Defaults are applied first, whatever
-    // the order they are registered in: cleared here, they are gone, and what is configured by the client's name stays.
+    /// <inheritdoc cref="AddLangSmithExport(IServiceCollection)"/>
+    /// <param name="services">The services.</param>
+    /// <param name="section">The section to read besides <c>LangSmith</c>, and over it; it is read once.</param>
+    public static IServiceCollection AddLangSmithExport(this IServiceCollection services, IConfigurationSection section)
+    {
+        ArgumentNullException.ThrowIfNull(section);
+        services.AddLangSmith(section);
+        services.AddLangSmithExport();
+        // Behind the sections that are there, and before all code.
+        var last = services.Last(static service => ReferenceEquals(service.ImplementationFactory, DefaultSource)
+            || service.ImplementationInstance is ConfigureLangSmithExportOptions);
+        services.Insert(services.IndexOf(last) + 1, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithExportOptions>>(new ConfigureLangSmithExportOptions(section)));
+        return services;
+    }
+
     private static void AddClient(IServiceCollection services)
     {
-        services.AddHttpClient(LangSmithExporter.HttpClientName);
-        services.Configure<HttpClientFactoryOptions>(LangSmithExporter.HttpClientName, static options =>
-        {
-            options.HttpClientActions.Clear();
-            options.HttpMessageHandlerBuilderActions.Clear();
-            options.SuppressHandlerScope = true;
-        });
-        services.AddHttpClient(LangSmithExporter.HttpClientName)
-            .ConfigureHttpClient(static client => client.Timeout = Timeout.InfiniteTimeSpan)
-            .ConfigurePrimaryHttpMessageHandler(LangSmithExporter.CreateHandler)
-            .RemoveAllLoggers();
+        services.AddHttpClient(LangSmithExporter.HttpClientName).RemoveAllLoggers();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<HttpClientFactoryOptions>, ExportClient>());
     }
 }

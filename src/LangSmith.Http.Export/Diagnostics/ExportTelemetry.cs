@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 
 namespace LangSmith.Http;
 
@@ -20,6 +21,20 @@ internal static class ExportTelemetry
 
     private static readonly Histogram<long> BatchSize = Telemetry.Meter.CreateHistogram<long>(
         "langsmith.http.export.batch_size", "{operation}", "Starts and ends of runs in one batch.");
+
+    // Those of all exporters that are alive: one instrument has one value.
+    private static readonly ConditionalWeakTable<RunQueue, object?> Queues = [];
+
+    static ExportTelemetry()
+    {
+        Telemetry.Meter.CreateObservableUpDownCounter(
+            "langsmith.http.export.queue.operations", static () => Queues.Sum(static pair => (long)pair.Key.Count), "{operation}", "Starts and ends of runs that wait or are on their way.");
+        Telemetry.Meter.CreateObservableUpDownCounter(
+            "langsmith.http.export.queue.bytes", static () => Queues.Sum(static pair => pair.Key.Bytes), "By", "About how many bytes they are.");
+    }
+
+    /// <summary>Makes a queue's length and bytes measured, as long as it lives.</summary>
+    internal static void Track(RunQueue queue) => Queues.AddOrUpdate(queue, null);
 
     internal static void CountPosted(int operations) => Guard(() => Posted.Add(operations));
 

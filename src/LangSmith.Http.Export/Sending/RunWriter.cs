@@ -158,7 +158,8 @@ internal sealed class RunWriter(ExportSettings settings)
             WriteAsItIs(json, value);
         }
 
-        if (run.Link != default && !settings.HideMetadata)
+        // A name is there once: what the user said stays.
+        if (run.Link != default && !settings.HideMetadata && !run.Metadata.ContainsKey("otel.trace_id") && !run.Metadata.ContainsKey("otel.span_id"))
         {
             json.WriteString("otel.trace_id", run.Link.TraceId.ToHexString());
             json.WriteString("otel.span_id", run.Link.SpanId.ToHexString());

@@ -20,7 +20,7 @@ public sealed class LiveTraceTests : PageTest
         await line.ClickAsync();
         await Expect(page.RunRows()).ToHaveCountAsync(1);
         Services.Wait(20);
-        RunScope generate;
+        RunTree generate;
         using (Services.Receive(ask.Run))
         using (var post = Services.Start("gateway", "POST /ask"))
         {
@@ -31,7 +31,7 @@ public sealed class LiveTraceTests : PageTest
             {
                 Services.Work("worker", "search index", RunTypes.Tool, 450, error: "TimeoutError: shard 3 did not answer");
                 Services.Wait(10);
-                generate = Services.Start("worker", "generate answer", RunTypes.Llm);
+                generate = Services.Leave("worker", "generate answer", RunTypes.Llm);
             }
 
             Services.Wait(100);
@@ -41,7 +41,7 @@ public sealed class LiveTraceTests : PageTest
         await Expect(page.RunRow("generate answer, llm, pending, service worker, first of its service, 1 problem")).ToHaveClassAsync("run pending hop");
         await Expect(line).ToContainTextAsync("1 error");
         Services.Wait(400);
-        generate.Dispose();
+        generate.End();
 
         // All that ends, and all that was told, is there without a reload.
         await Expect(page.RunRow("generate answer, llm, ok, 500 ms, service worker, first of its service")).ToHaveClassAsync("run ok hop");
@@ -91,8 +91,8 @@ public sealed class LiveTraceTests : PageTest
     [Test]
     public async Task Waterfall_PendingRun_ReachesTheEndAndIsHatched()
     {
-        RunScope? open = null;
-        var root = Services.Ask("What if it breaks?", pending: scope => open = scope);
+        RunTree? open = null;
+        var root = Services.Ask("What if it breaks?", pending: run => open = run);
         var page = await OpenTraceAsync(root.TraceId);
         await Expect(page.RunRows()).ToHaveCountAsync(7);
 
@@ -102,7 +102,10 @@ public sealed class LiveTraceTests : PageTest
         Assert.That(row.Left + row.Width, Is.EqualTo(row.Wave).Within(1));
         Assert.That(await page.Locator(".run.pending .bar").EvaluateAsync<string>("bar => getComputedStyle(bar).backgroundImage"), Does.Contain("repeating-linear-gradient"));
         Assert.That(await page.Locator(".run.hop").First.EvaluateAsync<string>("row => getComputedStyle(row, '::before').borderTopStyle"), Is.EqualTo("dashed"));
-        open!.Dispose();
+
+        open!.End();
+        await Expect(page.RunRow("generate answer, llm, ok, 1.23 s, service worker, first of its service")).ToBeVisibleAsync();
+        await Expect(page.Locator(".run.pending")).ToHaveCountAsync(0);
     }
 
     [Test]

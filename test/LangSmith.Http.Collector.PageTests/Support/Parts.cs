@@ -17,7 +17,10 @@ internal static class Parts
 
     public static ILocator Heading(this IPage page, string name) => page.GetByRole(AriaRole.Heading, new() { Name = name, Exact = true });
 
-    public static ILocator Tab(this IPage page, string name) => page.GetByRole(AriaRole.Tab, new() { Name = name, Exact = true });
+    // A sign stands before the name while there are problems.
+    public static ILocator Tab(this IPage page, string name) => page.GetByRole(AriaRole.Tab, new() { Name = name });
+
+    public static ILocator Choice(this IPage page, string name) => page.GetByRole(AriaRole.Combobox, new() { Name = name, Exact = true });
 
     public static ILocator Problems(this IPage page) =>
         page.GetByRole(AriaRole.List, new() { Name = "Problems", Exact = true }).GetByRole(AriaRole.Listitem);

@@ -10,7 +10,7 @@ public sealed class FilterTests : PageTest
         Services.Ask("Where is my parcel?", error: "TimeoutError: shard 3 did not answer");
         Services.Wait(1000);
         Services.Project = "billing";
-        Services.Work("invoices", "send invoice", RunTypes.Tool, 30, new { number = "R-2024-17" });
+        Services.Work("invoices", "send invoice", RunTypes.Tool, 30, new { number = "R-2024-17", note = "<Größe L>" });
         Services.Wait(1000);
         Services.Leave("invoices", "collect payment");
     }
@@ -27,6 +27,22 @@ public sealed class FilterTests : PageTest
         await Expect(page.TraceLines().Last).ToContainTextAsync("thread-42");
         await Expect(page.Locator("#counts")).ToHaveTextAsync("4 traces · 16 runs held");
         await Expect(page.Button("Reset filter")).ToBeHiddenAsync();
+    }
+
+    // What is wrong with a trace must not be cut off for want of room.
+    [TestCase(1400)]
+    [TestCase(1000)]
+    [TestCase(800)]
+    public async Task Line_OfATraceWithEverything_ShowsEachBadgeWhole(int width)
+    {
+        Services.Ask("Why?", error: "TimeoutError: shard 3 did not answer", pending: static _ => { });
+        var page = await OpenAsync(width: width);
+
+        await Expect(page.TraceLines().First.Locator(".badge")).ToHaveTextAsync(["✕ 1 error", "… 1 pending", "⚠ 1 problem"]);
+        Assert.That(
+            await page.TraceLines().First.Locator(".badge").EvaluateAllAsync<bool[]>(
+                "badges => badges.map(badge => badge.getBoundingClientRect().right <= badge.parentElement.getBoundingClientRect().right + 0.5)"),
+            Is.All.True);
     }
 
     [TestCase("Project", "billing", "#project=billing", "collect payment", "send invoice")]
@@ -52,6 +68,7 @@ public sealed class FilterTests : PageTest
     [TestCase("did not answer", 1, TestName = "Search_Error_Finds")]
     [TestCase("eu-west", 2, TestName = "Search_Tag_Finds")]
     [TestCase("2024.11", 2, TestName = "Search_Metadata_Finds")]
+    [TestCase("größe", 1, TestName = "Search_OtherThanAscii_Finds")]
     [TestCase("policy-17", 2, TestName = "Search_Output_Finds")]
     public async Task Search_Text_Finds(string text, int traces)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace LangSmith.Http.Collector.PageTests;
 
 /// <summary>Pictures to look at, in <c>screenshots</c> of the test output; two of them are in the README.</summary>
@@ -40,7 +42,10 @@ public sealed class ScreenshotTests : PageTest
     public async Task Page_OnADesk_IsPictured(ColorScheme scheme)
     {
         using var refused = await PostAsync([PostedRun.New("score answer").With("trace_id", _failed.TraceId.ToString())]);
-        var orphan = PostedRun.New("rerank", PostedRun.New("retrieve")).Ended();
+        var orphan = PostedRun.New("rerank", PostedRun.New("retrieve"))
+            .With("session_name", "support")
+            .With("extra", new JsonObject { ["runtime"] = new JsonObject { ["service"] = "worker" } })
+            .Ended();
         using var taken = await PostAsync([orphan]);
         var page = await OpenAsync(width: 1400, height: 900, scheme: scheme);
         await Expect(page.TraceLines()).ToHaveCountAsync(11);

@@ -35,7 +35,7 @@ public sealed class Chromium
             Timeout = 120_000,
         });
         // Long enough for a busy machine; what holds is seen at once.
-        SetDefaultExpectTimeout(6_000);
+        SetDefaultExpectTimeout(15_000);
     }
 
     [OneTimeTearDown]

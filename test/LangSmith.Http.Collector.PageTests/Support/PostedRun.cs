@@ -25,11 +25,8 @@ internal static class PostedRun
         };
     }
 
-    public static JsonObject Ended(this JsonObject run)
-    {
-        run["end_time"] = Time(DateTimeOffset.UtcNow);
-        return run;
-    }
+    public static JsonObject Ended(this JsonObject run, int milliseconds = 180) =>
+        run.With("end_time", Time(DateTimeOffset.Parse(run["start_time"]!.ToString(), CultureInfo.InvariantCulture).AddMilliseconds(milliseconds)));
 
     public static JsonObject With(this JsonObject run, string key, JsonNode? value)
     {
@@ -42,13 +39,14 @@ internal static class PostedRun
     public static Guid TraceId(this JsonObject run) => Guid.Parse(run["trace_id"]!.ToString());
 
     /// <summary>The end of a run, which comes later than the run.</summary>
-    public static JsonObject End(this JsonObject run) => new JsonObject
+    public static JsonObject End(this JsonObject run) => new()
     {
         ["id"] = run["id"]!.ToString(),
         ["trace_id"] = run["trace_id"]!.ToString(),
         ["parent_run_id"] = run["parent_run_id"]?.ToString(),
         ["dotted_order"] = run["dotted_order"]!.ToString(),
-    }.Ended();
+        ["end_time"] = Time(DateTimeOffset.UtcNow),
+    };
 
     private static string Time(DateTimeOffset time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 }

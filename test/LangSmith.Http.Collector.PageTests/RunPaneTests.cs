@@ -131,7 +131,7 @@ public sealed class RunPaneTests : PageTest
         var page = await OpenTraceAsync(ask.Run.TraceId, ask.Run.Id);
         await page.Part("Inputs").Locator("summary", new() { HasText = "options:" }).ClickAsync();
         await Expect(page.Part("Inputs").GetByText("language:")).ToBeHiddenAsync();
-        await Expect(page.Part("Problems")).ToContainTextAsync("'answer question' has not ended.");
+        await Expect(page.Part("Problems")).ToContainTextAsync("'answer question' has not ended");
 
         ask.Run.End(new { answer = "Because." });
 

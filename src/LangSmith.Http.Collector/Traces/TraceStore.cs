@@ -154,6 +154,13 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         return found;
     }
 
+    /// <summary>How many problems were noted of each trace: of requests that were refused, and runs that are odd.</summary>
+    internal IReadOnlyDictionary<Guid, int> NotedProblems()
+    {
+        lock (_gate)
+            return _problems.Where(static problem => problem.TraceId is not null).GroupBy(static problem => problem.TraceId!.Value).ToDictionary(static group => group.Key, static group => group.Count());
+    }
+
     /// <summary>Those of a trace, of its requests that were refused first.</summary>
     internal IReadOnlyList<CollectorProblem> Problems(Guid traceId)
     {

@@ -37,6 +37,20 @@ public sealed class CollectorApiTests : CollectorFixture
     }
 
     [Test]
+    public async Task Traces_OneOfItsRunsWasRefused_CountIt()
+    {
+        var root = SampleRun.Root("ask");
+        await AcceptAsync(root);
+        Assert.That((await BatchAsync(root.Child("answer").With("dotted_order", "garbage"))).Status, Is.EqualTo(400));
+
+        var line = (await GetAsync("/api/traces")).Json!["traces"]![0]!;
+        var trace = (await GetAsync($"/api/traces/{root.Id}")).Json!;
+        Assert.That(line["problems"]!.GetValue<int>(), Is.EqualTo(1));
+        Assert.That(trace["problems"]!.GetValue<int>(), Is.EqualTo(1));
+        Assert.That(trace["problem_list"]!.AsArray(), Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task Traces_Filtered_AreThoseThatMatchAll()
     {
         var a = SampleRun.Root("a", 1).With("extra", Service("web"));

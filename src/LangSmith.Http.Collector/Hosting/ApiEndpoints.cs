@@ -58,7 +58,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
             foreach (var trace in matching.Take(limit))
             {
                 json.WriteStartObject();
-                WriteSummary(json, trace, trace.Problems.Count + noted.GetValueOrDefault(trace.Id));
+                WriteSummary(json, trace, trace.ProblemCount + noted.GetValueOrDefault(trace.Id));
                 json.WriteNumber("runs", trace.Runs);
                 json.WriteEndObject();
             }

@@ -12,7 +12,8 @@ var app = builder.Build();
 app.MapLangSmithCollector();
 await app.StartAsync();
 
-var address = app.Urls.First();
+// What listens everywhere is reached here, too.
+var address = new UriBuilder(app.Urls.First().Replace("//*", "//127.0.0.1").Replace("//+", "//127.0.0.1").Replace("//[::]", "//127.0.0.1").Replace("//0.0.0.0", "//127.0.0.1")).Uri;
 Console.WriteLine($"""
     LangSmith on this machine: {address}
 

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using LangSmith.Http;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -28,8 +26,9 @@ public static class LangSmithApplicationBuilderExtensions
     /// <exception cref="OptionsValidationException">Nobody said whom to trust.</exception>
     /// <remarks>
     /// It belongs behind <c>UseRouting()</c> (which a <c>WebApplication</c> calls by itself, first), because endpoints
-    /// choose with <c>WithLangSmithTracing</c>, and in front of whatever makes runs or relays headers. Where it stands
-    /// relative to <c>UseAuthentication()</c> makes no difference. Middleware in front of it still sees the headers.
+    /// choose with <c>WithLangSmithTracing</c>, and in front of whatever makes runs or relays headers. Middleware in front of
+    /// it still sees the headers, and so do endpoints that end a request inside routing (<c>ShortCircuit()</c>). What was
+    /// decided about a request stays when an error handler runs the pipeline again.
     /// </remarks>
     public static IApplicationBuilder UseLangSmithTracing(this IApplicationBuilder app)
     {
@@ -46,12 +45,11 @@ public static class LangSmithApplicationBuilderExtensions
 
         var options = services.GetRequiredService<IOptions<LangSmithInboundOptions>>().Value;
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(InboundLog.Category);
-        foreach (var rule in options.Trust.Rules)
-            rule.Check?.Invoke(services);
-        if (options.Trust.Rules.Any(static rule => rule.IsAnyone) && services.GetService<IHostEnvironment>()?.IsDevelopment() != true)
-            InboundLog.AnyoneIsTrusted(logger);
+        TrustRule[] rules = [.. options.Trust.Rules];
+        foreach (var rule in rules)
+            rule.Check?.Invoke(services, logger);
 
-        var trust = new TrustPolicy(options.Trust.Rules, logger);
+        var trust = new TrustPolicy(rules, logger);
         var state = services.GetRequiredService<LiveTracingState>().State;
         var tracer = services.GetRequiredService<LangSmithTracer>();
         var timeProvider = services.GetService<TimeProvider>() ?? TimeProvider.System;
@@ -85,14 +83,7 @@ public static class LangSmithApplicationBuilderExtensions
     // Without it callers' members get into Activity.Baggage, and from there into every outbound request.
     private static void CheckPropagator(IServiceProvider services, string registration)
     {
-        switch (services.GetService<DistributedContextPropagator>())
-        {
-            case InboundPropagator:
-                return;
-            case null:
-                throw new InvalidOperationException($"services.{registration} is missing.");
-            case var other:
-                throw new InvalidOperationException($"{other.GetType()} is the registered DistributedContextPropagator, which passes callers' langsmith-* members on. Call services.{registration} behind its registration.");
-        }
+        if (services.GetService<DistributedContextPropagator>() is not InboundPropagator)
+            throw new InvalidOperationException($"services.{registration} is missing, or another DistributedContextPropagator was registered behind it, which passes callers' langsmith-* members on. Call it, behind that registration.");
     }
 }

@@ -7,7 +7,8 @@ public static class LangSmithEndpointConventionBuilderExtensions
 {
     /// <summary>
     /// Says what an endpoint, or every endpoint of a group, does with the run a trusted caller sent. What is nearer wins:
-    /// <see cref="LangSmithTracingAttribute"/> on the handler, then the endpoint, then the group.
+    /// <see cref="LangSmithTracingAttribute"/> on the handler, then the endpoint, then the group. A group's word does not
+    /// reach SignalR hubs, which ignore unless the hub itself says otherwise.
     /// </summary>
     /// <typeparam name="TBuilder">The builder's type.</typeparam>
     /// <param name="builder">What <c>MapGet</c>, <c>MapControllers</c>, <c>MapGroup</c>, <c>MapHub</c>… returned.</param>

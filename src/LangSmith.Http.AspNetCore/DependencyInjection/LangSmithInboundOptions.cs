@@ -32,7 +32,9 @@ public sealed class LangSmithInboundOptions
 
     /// <summary>
     /// Whether each request becomes a run: named by method and route template, with <c>status_code</c> in its outputs and
-    /// the exception, if one was thrown. Requests of endpoints that ignore their caller's run do not.
+    /// the exception, if one was thrown. Requests of endpoints that ignore their caller's run do not. Put
+    /// <c>UseLangSmithTracing()</c> outside <c>UseExceptionHandler()</c>: of an exception that passes it, it can only say the
+    /// status code the server answers.
     /// </summary>
     /// <value>Default: false.</value>
     public bool StartRunPerRequest { get; set; }

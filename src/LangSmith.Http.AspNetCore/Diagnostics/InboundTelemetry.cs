@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
 namespace LangSmith.Http;
@@ -9,78 +8,47 @@ internal static class InboundTelemetry
     private static readonly Counter<long> Inbound = Telemetry.Meter.CreateCounter<long>(
         "langsmith.http.inbound", "{request}", "Inbound requests by what was decided about their caller's run (tag: reason).");
 
-    internal static void Count(InboundReason reason)
+    /// <param name="reason">One of <see cref="InboundReason"/>, or the name of an <see cref="ExtractResult"/>.</param>
+    internal static void Count(string reason)
     {
         if (Inbound.Enabled)
-            Telemetry.Add(Inbound, "reason", Name(reason));
+            Telemetry.Add(Inbound, "reason", reason);
     }
-
-    internal static string Name(InboundReason reason) => reason switch
-    {
-        InboundReason.Continued => "continued",
-        InboundReason.Linked => "linked",
-        InboundReason.NotSampled => "not_sampled",
-        InboundReason.ProjectRefused => "project_refused",
-        InboundReason.Absent => "absent",
-        InboundReason.Untrusted => "untrusted",
-        InboundReason.Ignored => "ignored",
-        InboundReason.Off => "off",
-        InboundReason.Ambiguous => "ambiguous",
-        InboundReason.Malformed => "malformed",
-        InboundReason.TooLong => "too_long",
-        InboundReason.TooManyLines => "too_many_lines",
-        InboundReason.Future => "future",
-        InboundReason.Conflict => "project_and_address",
-        InboundReason.Failed => "failed",
-        _ => throw new UnreachableException(),
-    };
 }
 
-/// <summary>What was decided about the run a caller sent.</summary>
-internal enum InboundReason
+/// <summary>What was decided about the run a caller sent, besides what reading it found (<see cref="ExtractResult"/>).</summary>
+internal static class InboundReason
 {
     /// <summary>It is the parent of what the request does.</summary>
-    Continued,
+    internal const string Continued = "continued";
 
     /// <summary>It is named in the metadata of the request's own trace.</summary>
-    Linked,
+    internal const string Linked = "linked";
 
-    /// <summary>The caller does not record its trace; a request that continues it is not recorded either.</summary>
-    NotSampled,
+    /// <summary>The caller does not record its trace; the request is not recorded either.</summary>
+    internal const string NotSampled = "not_sampled";
 
     /// <summary>It is the parent, but its project or address is not accepted: the trace is split.</summary>
-    ProjectRefused,
+    internal const string ProjectRefused = "project_refused";
 
     /// <summary>The caller sent none.</summary>
-    Absent,
+    internal const string Absent = "absent";
 
     /// <summary>No rule trusts the caller.</summary>
-    Untrusted,
+    internal const string Untrusted = "untrusted";
 
     /// <summary>The endpoint ignores it.</summary>
-    Ignored,
+    internal const string Ignored = "ignored";
 
     /// <summary><c>Enabled = false</c>.</summary>
-    Off,
+    internal const string Off = "off";
 
-    /// <summary>Two <c>langsmith-trace</c> values, or a comma in one.</summary>
-    Ambiguous,
-
-    /// <summary>The value does not follow the grammar.</summary>
-    Malformed,
-
-    /// <summary><c>langsmith-trace</c> or <c>baggage</c> is longer than is read.</summary>
-    TooLong,
+    /// <summary><c>baggage</c> is longer than is read.</summary>
+    internal const string TooLong = "too_long";
 
     /// <summary>There are more <c>baggage</c> lines than are read.</summary>
-    TooManyLines,
-
-    /// <summary>It starts more than an hour ahead of the clock.</summary>
-    Future,
-
-    /// <summary>It names a project and an agent address, which exclude each other.</summary>
-    Conflict,
+    internal const string TooManyLines = "too_many_lines";
 
     /// <summary>Our own code threw; the request went on without a parent.</summary>
-    Failed,
+    internal const string Failed = "failed";
 }

@@ -19,8 +19,10 @@ internal static class InboundHeaders
     internal static bool HasAny(IHeaderDictionary headers) =>
         headers.ContainsKey(RunContext.TraceHeaderName) || HasMembers(headers.Baggage) || HasMembers(headers[CorrelationContext]);
 
-    /// <summary>Reads the caller's run. What is too large is found out before anything is allocated.</summary>
-    internal static InboundReason Read(IHeaderDictionary headers, TimeProvider timeProvider, out RunContext? caller)
+    /// <summary>
+    /// Reads the caller's run; null comes with the reason. What is too large is found out before anything is allocated.
+    /// </summary>
+    internal static string Read(IHeaderDictionary headers, TimeProvider timeProvider, out RunContext? caller)
     {
         caller = null;
         var baggage = headers.Baggage;
@@ -31,18 +33,7 @@ internal static class InboundHeaders
             length += line?.Length ?? 0;
         if (length > BaggageLine.MaxReadLength)
             return InboundReason.TooLong;
-        return RunContext.Extract(headers, static (headers, name) => headers[name], out caller, timeProvider) switch
-        {
-            ExtractResult.Extracted => InboundReason.Continued,
-            ExtractResult.NotSampled => InboundReason.NotSampled,
-            ExtractResult.Absent => InboundReason.Absent,
-            ExtractResult.Ambiguous => InboundReason.Ambiguous,
-            ExtractResult.TooLong => InboundReason.TooLong,
-            ExtractResult.Future => InboundReason.Future,
-            ExtractResult.Conflict => InboundReason.Conflict,
-            ExtractResult.Malformed => InboundReason.Malformed,
-            _ => InboundReason.Failed,
-        };
+        return Telemetry.Name(RunContext.Extract(headers, static (headers, name) => headers[name], out caller, timeProvider));
     }
 
     /// <summary>Takes everything of ours out, so that nothing in the request relays it. Foreign members stay.</summary>

@@ -1,8 +1,8 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.AspNetCore.Routing.Template;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.Logging;
 
@@ -15,6 +15,12 @@ namespace LangSmith.Http;
 internal sealed class LangSmithTracingMiddleware(
     RequestDelegate next, LangSmithInboundOptions options, TrustPolicy trust, TracingState state, LangSmithTracer tracer, TimeProvider timeProvider, ILogger logger)
 {
+    private static readonly string[] Methods =
+    [
+        HttpMethods.Get, HttpMethods.Post, HttpMethods.Put, HttpMethods.Delete, HttpMethods.Patch,
+        HttpMethods.Head, HttpMethods.Options, HttpMethods.Trace, HttpMethods.Connect,
+    ];
+
     private int _isFailureLogged;
     private int _isLatenessLogged;
 
@@ -24,26 +30,28 @@ internal sealed class LangSmithTracingMiddleware(
         // A second registration further in changes nothing.
         if (request is { IsOpen: true })
             return next(context);
+        var hasHeaders = InboundHeaders.HasAny(context.Request.Headers);
         // Nothing to read, nothing to take away, nothing of others to shut out: the request is none of our business.
-        if (request is null && !options.StartRunPerRequest && Ambient.Current is null && !InboundHeaders.HasAny(context.Request.Headers))
+        if (request is null && !hasHeaders && !options.StartRunPerRequest && Ambient.Current is null)
         {
             InboundTelemetry.Count(InboundReason.Absent);
             return next(context);
         }
 
-        return InvokeTracedAsync(context, request);
+        return InvokeTracedAsync(context, request, hasHeaders);
     }
 
     // Async, so that what is set in here is gone where it returns: on a kept-alive connection the next request follows.
-    private async Task InvokeTracedAsync(HttpContext context, InboundRequest? request)
+    private async Task InvokeTracedAsync(HttpContext context, InboundRequest? request, bool hasHeaders)
     {
         var endpoint = context.GetEndpoint();
-        var path = context.Request.Path;
         var tracing = TracingOf(endpoint) ?? InboundTracing.Continue;
         var isFirst = request is null;
         if (request is null)
         {
-            request = await AcceptAsync(context, tracing).ConfigureAwait(false);
+            // What rules do is not done in the name of whatever is current around the server.
+            using (Ambient.EnterRequest(null, RunContext.NoMetadata))
+                request = await AcceptAsync(context, tracing, hasHeaders).ConfigureAwait(false);
             // An exception handler that runs the pipeline again finds the headers gone, and what they said in here.
             context.Features.Set(request);
         }
@@ -62,82 +70,103 @@ internal sealed class LangSmithTracingMiddleware(
         finally
         {
             request.IsOpen = false;
-            if (endpoint is null && _isLatenessLogged == 0 && IsLate(context.GetEndpoint(), path) && Interlocked.Exchange(ref _isLatenessLogged, 1) == 0)
-                InboundLog.EndpointSeenTooLate(logger);
+            if (endpoint is null)
+                ReportIfLate(context);
         }
     }
 
-    // The nearest word counts; a hub without one of its own is ignored.
-    private static InboundTracing? TracingOf(Endpoint? endpoint) =>
-        endpoint?.Metadata.GetMetadata<LangSmithTracingAttribute>()?.Tracing
-        ?? (endpoint?.Metadata.GetMetadata<HubMetadata>() is null ? null : InboundTracing.Ignore);
-
-    // An endpoint of another path is that of an error, for which the pipeline behind us was run again.
-    private static bool IsLate(Endpoint? endpoint, PathString path) =>
-        TracingOf(endpoint) is not null
-        && (endpoint is not RouteEndpoint { RoutePattern: var route }
-            || new TemplateMatcher(new RouteTemplate(route), new RouteValueDictionary(route.Defaults)).TryMatch(path, []));
-
-    private async ValueTask<InboundRequest> AcceptAsync(HttpContext context, InboundTracing tracing)
+    // The nearest word counts. A hub outlives its request: only a word of its own makes it anything but ignored.
+    private static InboundTracing? TracingOf(Endpoint? endpoint)
     {
-        var reason = InboundReason.Failed;
+        if (endpoint is null)
+            return null;
+        InboundTracing? tracing = null;
+        var isDeclared = false;
+        foreach (var item in endpoint.Metadata)
+        {
+            if (item is LangSmithTracingAttribute word)
+            {
+                tracing = word.Tracing;
+                isDeclared |= !word.IsConvention;
+            }
+            else if (item is HubMetadata && !isDeclared)
+            {
+                tracing = InboundTracing.Ignore;
+            }
+        }
+
+        return tracing;
+    }
+
+    // An endpoint that answers an error may be that of an error handler, for which the pipeline behind us was run again.
+    private void ReportIfLate(HttpContext context)
+    {
+        if (_isLatenessLogged == 0 && context.Response.StatusCode < StatusCodes.Status400BadRequest
+            && TracingOf(context.GetEndpoint()) is not null && Interlocked.Exchange(ref _isLatenessLogged, 1) == 0)
+            InboundLog.Quietly(logger, 0, static (logger, _) => InboundLog.EndpointSeenTooLate(logger));
+    }
+
+    private async ValueTask<InboundRequest> AcceptAsync(HttpContext context, InboundTracing tracing, bool hasHeaders)
+    {
+        var reason = InboundReason.Absent;
         RunContext? caller = null;
-        try
+        if (hasHeaders)
         {
             try
             {
-                (reason, caller) = await ReadAsync(context, tracing).ConfigureAwait(false);
+                try
+                {
+                    (reason, caller) = await ReadAsync(context, tracing).ConfigureAwait(false);
+                }
+                finally
+                {
+                    // Only now: a rule may want to see them, to check a signature for example.
+                    InboundHeaders.Strip(context.Request.Headers);
+                }
             }
-            finally
+            catch (Exception exception)
             {
-                // Only now: a rule may want to see them, to check a signature for example.
-                InboundHeaders.Strip(context.Request.Headers);
+                // The request goes on without a parent, whatever it was.
+                (reason, caller) = (InboundReason.Failed, null);
+                if (Interlocked.Exchange(ref _isFailureLogged, 1) == 0)
+                    InboundLog.Quietly(logger, exception, InboundLog.InboundFailed);
             }
-        }
-        catch (Exception exception)
-        {
-            // The request goes on without a parent, whatever it was.
-            if (Interlocked.Exchange(ref _isFailureLogged, 1) == 0)
-                InboundLog.InboundFailed(logger, exception);
         }
 
         InboundTelemetry.Count(reason);
-        InboundLog.Inbound(logger, InboundTelemetry.Name(reason));
-        return reason switch
-        {
-            InboundReason.Linked => new InboundRequest(null, LinksTo(caller!)),
-            _ => new InboundRequest(caller, RunContext.NoMetadata),
-        };
+        InboundLog.Quietly(logger, reason, InboundLog.Inbound);
+        return reason == InboundReason.Linked
+            ? new InboundRequest(null, LinksTo(caller))
+            : new InboundRequest(caller, RunContext.NoMetadata);
     }
 
-    private async ValueTask<(InboundReason Reason, RunContext? Caller)> ReadAsync(HttpContext context, InboundTracing tracing)
+    private async ValueTask<(string Reason, RunContext? Caller)> ReadAsync(HttpContext context, InboundTracing tracing)
     {
-        var headers = context.Request.Headers;
-        if (!InboundHeaders.HasAny(headers))
-            return (InboundReason.Absent, null);
         if (!state.IsEnabled)
             return (InboundReason.Off, null);
         if (tracing == InboundTracing.Ignore)
             return (InboundReason.Ignored, null);
 
-        var reason = InboundHeaders.Read(headers, timeProvider, out var caller);
+        var reason = InboundHeaders.Read(context.Request.Headers, timeProvider, out var caller);
         if (caller is null)
             return (reason, null);
         if (!await trust.IsTrustedAsync(context).ConfigureAwait(false))
             return (InboundReason.Untrusted, null);
-        // A trace of its own decides for itself whether it is recorded.
-        if (!caller.IsSampled)
-            return tracing == InboundTracing.Link ? (InboundReason.NotSampled, null) : (reason, caller);
         if (tracing == InboundTracing.Link)
             return (InboundReason.Linked, caller);
-        return options.IsAccepted(caller) ? (reason, caller) : (InboundReason.ProjectRefused, caller.WithoutDestination());
+        if (!caller.IsSampled)
+            return (InboundReason.NotSampled, caller);
+        return options.IsAccepted(caller) ? (InboundReason.Continued, caller) : (InboundReason.ProjectRefused, caller.WithoutDestination());
     }
 
-    private static Dictionary<string, JsonElement> LinksTo(RunContext caller) => PayloadSerializer.SerializeAll(
-    [
-        new("linked_trace_id", caller.TraceId.ToString()),
-        new("linked_run_id", caller.RunId.ToString()),
-    ]);
+    // A caller that does not record its trace has nothing to be linked with.
+    private static IReadOnlyDictionary<string, JsonElement> LinksTo(RunContext? caller) => caller is not { IsSampled: true }
+        ? RunContext.NoMetadata
+        : PayloadSerializer.SerializeAll(
+        [
+            new("linked_trace_id", caller.TraceId.ToString()),
+            new("linked_run_id", caller.RunId.ToString()),
+        ]);
 
     private async Task RunAsync(HttpContext context, InboundRequest request, Endpoint? endpoint)
     {
@@ -161,11 +190,21 @@ internal sealed class LangSmithTracingMiddleware(
         }
     }
 
-    private static string NameOf(HttpContext context, Endpoint? endpoint) => endpoint switch
+    private static string NameOf(HttpContext context, Endpoint? endpoint)
     {
-        RouteEndpoint { RoutePattern.RawText: { } route } => $"{context.Request.Method} /{route.TrimStart('/')}",
-        _ => $"{context.Request.Method} (no route)",
-    };
+        // A method is what the caller writes; names are few.
+        var method = Array.Find(Methods, method => HttpMethods.Equals(method, context.Request.Method)) ?? "_OTHER";
+        if (endpoint is not RouteEndpoint { RoutePattern: { RawText: { } template } pattern })
+            return $"{method} (no route)";
+        // Conventional routes share a template: {controller=Home}/{action=Index} is as many actions as there are.
+        foreach (var (name, value) in pattern.RequiredValues)
+        {
+            if (value is string text && pattern.GetParameter(name) is not null)
+                template = Regex.Replace(template, $@"\{{{Regex.Escape(name)}[^{{}}]*\}}", text.Replace("$", "$$", StringComparison.Ordinal));
+        }
+
+        return $"{method} /{template.TrimStart('/')}";
+    }
 
     private static void SetStatusCode(RunTree run, int statusCode)
     {

@@ -2,6 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http;
 
@@ -46,7 +49,8 @@ public sealed class InboundTrust
     /// <remarks>
     /// It is the address of the connection that counts, never <c>X-Forwarded-For</c>, which a caller writes as it likes.
     /// Behind a reverse proxy that is the proxy's address; where the application runs <c>UseForwardedHeaders()</c> before,
-    /// it is what that found, with the proxies it was told to trust. A connection without an address (a Unix socket, a
+    /// it is what that found, with the proxies it was told to trust. <c>ASPNETCORE_FORWARDEDHEADERS_ENABLED</c> runs it with
+    /// none named, which believes whoever connects: a warning is logged at start-up. A connection without an address (a Unix socket, a
     /// named pipe) matches no network, nor does an IPv6 address with a zone (<c>fe80::1%eth0</c>): whose it is depends on
     /// the link, use <see cref="When"/>.
     /// </remarks>
@@ -56,13 +60,22 @@ public sealed class InboundTrust
         if (networks.Length == 0)
             throw new ArgumentException("Trust.FromNetworks was given no network. Name one, such as 10.0.0.0/8, or say Trust.Nobody().", nameof(networks));
         var parsed = Array.ConvertAll(networks, Parse);
-        return Add(new TrustRule(nameof(FromNetworks), context => ValueTask.FromResult(Contains(parsed, context.Connection.RemoteIpAddress))));
+        return Add(new TrustRule(nameof(FromNetworks), context => ValueTask.FromResult(Contains(parsed, context.Connection.RemoteIpAddress)))
+        {
+            Check = (services, logger) =>
+            {
+                if (parsed.Any(static network => network.PrefixLength == 0))
+                    WarnOfAnyone(services, logger);
+                ForwardedAddresses.WarnIfBelievedFromAnybody(services, logger);
+            },
+        });
     }
 
     /// <summary>
-    /// Trusts callers that the application's own authentication knows. The rule authenticates the request by itself, so
-    /// that it makes no difference whether <c>UseAuthentication()</c> comes before or after; it neither signs anybody in
-    /// nor changes <see cref="HttpContext.User"/>.
+    /// Trusts callers that the application's own authentication knows. The rule authenticates the request by itself, with
+    /// handlers of its own, so that <c>UseAuthentication()</c> may come before or after; the application's authentication,
+    /// its response and <see cref="HttpContext.User"/> are not touched. What a scheme needs of middleware must come before
+    /// (a scheme that only works behind <c>UseAuthentication()</c>, such as Negotiate, needs that).
     /// </summary>
     /// <param name="policyName">
     /// An authorization policy the caller must satisfy; its schemes, if it names any, are the ones that authenticate. Null
@@ -78,8 +91,9 @@ public sealed class InboundTrust
 
     /// <summary>Trusts callers by the client certificate of the connection.</summary>
     /// <param name="predicate">
-    /// Whether a certificate is trusted, by its thumbprint or issuer for example. The server has already validated the
-    /// chain, unless it was told not to. It is not asked for connections without a certificate, and no certificate is
+    /// Whether a certificate is trusted, by its thumbprint for example. Names prove nothing unless the server validates the
+    /// chain (Kestrel does, unless it was told not to), and where <c>UseCertificateForwarding()</c> runs before, the
+    /// certificate is what a header says. It is not asked for connections without a certificate, and no certificate is
     /// asked for on its behalf.
     /// </param>
     /// <returns>This.</returns>
@@ -110,7 +124,13 @@ public sealed class InboundTrust
     /// warning is logged at start-up.
     /// </summary>
     /// <returns>This.</returns>
-    public InboundTrust FromAnyone() => Add(new TrustRule(nameof(FromAnyone), static _ => ValueTask.FromResult(true)) { IsAnyone = true });
+    public InboundTrust FromAnyone() => Add(new TrustRule(nameof(FromAnyone), static _ => ValueTask.FromResult(true)) { Check = WarnOfAnyone });
+
+    private static void WarnOfAnyone(IServiceProvider services, ILogger logger)
+    {
+        if (services.GetService<IHostEnvironment>()?.IsDevelopment() != true)
+            InboundLog.AnyoneIsTrusted(logger);
+    }
 
     private static IPNetwork Parse(string network)
     {

@@ -22,7 +22,7 @@ internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger
                 // The rules are the user's, and what they look at is the caller's: no answer is no trust.
                 Telemetry.Count(Fault.CallbackFailed);
                 if (Interlocked.Exchange(ref _isFailureLogged[i], 1) == 0)
-                    InboundLog.TrustRuleFailed(logger, rules[i].Name, exception);
+                    InboundLog.Quietly(logger, (rules[i].Name, exception), static (logger, state) => InboundLog.TrustRuleFailed(logger, state.Name, state.exception));
             }
         }
 

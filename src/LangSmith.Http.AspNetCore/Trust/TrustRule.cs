@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http;
 
@@ -9,8 +10,6 @@ internal sealed class TrustRule(string name, Func<HttpContext, ValueTask<bool>> 
 
     internal Func<HttpContext, ValueTask<bool>> Matches { get; } = matches;
 
-    internal bool IsAnyone { get; init; }
-
-    /// <summary>Looks at start-up whether the application has what the rule needs; throws what is missing.</summary>
-    internal Action<IServiceProvider>? Check { get; init; }
+    /// <summary>Looks at start-up whether the application has what the rule needs: throws, or warns.</summary>
+    internal Action<IServiceProvider, ILogger>? Check { get; init; }
 }

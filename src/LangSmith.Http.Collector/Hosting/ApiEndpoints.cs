@@ -38,6 +38,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
         // First: what changes meanwhile has a version of its own, and the page asks again.
         var version = collector.Store.Version;
         var all = collector.Store.Summaries();
+        var noted = collector.Store.NotedProblems();
         var mentioned = query["q"].ToString() is { Length: > 0 } text ? collector.Store.Search(text) : null;
         var matching = all.Where(trace =>
             Matches(query["project"], trace.Projects)
@@ -57,7 +58,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
             foreach (var trace in matching.Take(limit))
             {
                 json.WriteStartObject();
-                WriteSummary(json, trace);
+                WriteSummary(json, trace, trace.ProblemCount + noted.GetValueOrDefault(trace.Id));
                 json.WriteNumber("runs", trace.Runs);
                 json.WriteEndObject();
             }
@@ -77,7 +78,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
         return JsonResponse.WriteAsync(context, StatusCodes.Status200OK, json =>
         {
             json.WriteNumber("version", version);
-            WriteSummary(json, trace.Summary);
+            WriteSummary(json, trace.Summary, problems.Count);
             var byId = trace.Runs.ToDictionary(static run => run.Id);
             // Below a parent that is not there a tree of its own begins.
             var depths = new Dictionary<Guid, int>(trace.Runs.Count);
@@ -203,7 +204,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
         _ => "pending",
     };
 
-    private static void WriteSummary(Utf8JsonWriter json, TraceSummary trace)
+    private static void WriteSummary(Utf8JsonWriter json, TraceSummary trace, int problems)
     {
         json.WriteString("id", trace.Id);
         json.WriteString("name", trace.Name);
@@ -217,7 +218,7 @@ internal sealed class ApiEndpoints(LangSmithCollector collector)
             json.WriteNull("duration_ms");
         json.WriteNumber("errors", trace.Errors);
         json.WriteNumber("pending", trace.Pending);
-        json.WriteNumber("problems", trace.Problems.Count);
+        json.WriteNumber("problems", problems);
         json.WriteString("thread_id", trace.ThreadId);
         // The page asks for an open trace again when this line is another one.
         json.WriteNumber("changes", trace.Changes);

@@ -26,7 +26,13 @@ public sealed class CollectorFault
     /// <summary>Waits before it does anything; with <see cref="Timeout.InfiniteTimeSpan"/> it never answers.</summary>
     /// <param name="delay">How long.</param>
     /// <returns>The fault.</returns>
-    public static CollectorFault Delay(TimeSpan delay) => new(CollectorFaultKind.Delay) { Time = delay };
+    /// <exception cref="ArgumentOutOfRangeException">The delay is negative, and not <see cref="Timeout.InfiniteTimeSpan"/>.</exception>
+    public static CollectorFault Delay(TimeSpan delay)
+    {
+        if (delay < TimeSpan.Zero && delay != Timeout.InfiniteTimeSpan)
+            throw new ArgumentOutOfRangeException(nameof(delay), delay, "Give a time, or Timeout.InfiniteTimeSpan.");
+        return new(CollectorFaultKind.Delay) { Time = delay };
+    }
 
     /// <summary>Reads the beginning of the body, then breaks the connection, and keeps nothing.</summary>
     /// <returns>The fault.</returns>
@@ -48,5 +54,5 @@ internal enum CollectorFaultKind
 /// <summary>An ingest request, as <see cref="LangSmithCollector.Fault"/> is asked about it.</summary>
 /// <param name="Number">The how manieth it is, from 1; <c>/info</c> counts.</param>
 /// <param name="Method">The method.</param>
-/// <param name="Path">The path, such as <c>/runs/multipart</c>.</param>
+/// <param name="Path">The path, such as <c>/runs/multipart</c>, behind the prefix the collector is mapped under, if there is one.</param>
 public sealed record CollectorRequest(long Number, string Method, string Path);

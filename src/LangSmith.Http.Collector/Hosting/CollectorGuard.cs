@@ -22,7 +22,10 @@ internal static class CollectorGuard
     }
 
     private static bool IsThisMachine(string host) =>
+        // Names nobody else can own.
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
+        || host.Equals("host.docker.internal", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     private static bool IsSameSite(string origin, HttpRequest request) =>

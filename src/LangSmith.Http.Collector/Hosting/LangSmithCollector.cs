@@ -51,8 +51,8 @@ public sealed class LangSmithCollector : IAsyncDisposable
     public IReadOnlyList<CollectedTrace> Traces => Store.Traces();
 
     /// <summary>
-    /// What is wrong: requests that were refused and runs that are odd, newest first, then what is missing in the traces as
-    /// they are now. Empty when everything is as it should be.
+    /// What is wrong: requests that were refused, newest first, then what is odd or missing in the traces as they are now.
+    /// Empty when everything is as it should be.
     /// </summary>
     public IReadOnlyList<CollectorProblem> Problems => Store.Problems();
 
@@ -95,7 +95,16 @@ public sealed class LangSmithCollector : IAsyncDisposable
         var app = builder.Build();
         app.UseRouting();
         app.MapLangSmithCollector(collector);
-        await app.StartAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await app.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await app.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
         collector._app = app;
         collector._endpoint = new Uri(app.Urls.First());
         return collector;

@@ -24,7 +24,9 @@ public static class LangSmithCollectorEndpointRouteBuilderExtensions
         ArgumentNullException.ThrowIfNull(endpoints);
         collector ??= endpoints.ServiceProvider.GetService<LangSmithCollector>() ?? new LangSmithCollector();
         var group = endpoints.MapGroup("");
-        new IngestEndpoints(collector).Map(group);
+        // Self-hosted LangSmiths are addressed with these, and settings are copied.
+        foreach (var prefix in (ReadOnlySpan<string>)["", "/api", "/api/v1"])
+            new IngestEndpoints(collector).Map(group.MapGroup(prefix));
         new ApiEndpoints(collector).Map(group);
         PageEndpoints.Map(group);
         return group;

@@ -15,7 +15,7 @@ public sealed class LangSmithCollectorOptions
     /// The largest body of a request, in bytes; larger ones get 413. It is what <c>GET /info</c> says
     /// (<c>size_limit_bytes</c>). A compressed body may become four times as large.
     /// </summary>
-    /// <value>Default: 20,971,520, as the SDKs assume of LangSmith. At least 1 KiB.</value>
+    /// <value>Default: 20,971,520, as the SDKs assume of LangSmith. 1 KiB to 256 MiB.</value>
     public long MaxRequestBytes { get; set; } = 20_971_520;
 
     /// <summary>The port on 127.0.0.1 of a collector that <see cref="LangSmithCollector.StartAsync"/> starts.</summary>
@@ -26,7 +26,7 @@ public sealed class LangSmithCollectorOptions
     {
         Check(MaxRuns >= 1, nameof(MaxRuns), MaxRuns, "Hold at least 1 run.");
         Check(MaxBytes >= 65_536, nameof(MaxBytes), MaxBytes, "Hold at least 65536 bytes.");
-        Check(MaxRequestBytes is >= 1024 and <= 1L << 30, nameof(MaxRequestBytes), MaxRequestBytes, "Give 1024 to 1073741824 bytes.");
+        Check(MaxRequestBytes is >= 1024 and <= 1L << 28, nameof(MaxRequestBytes), MaxRequestBytes, "Give 1024 to 268435456 bytes.");
         Check(Port is >= 0 and <= 65535, nameof(Port), Port, "Give a port, or 0 for any free one.");
     }
 

@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http;
+
 namespace LangSmith.Http;
 
 /// <summary>Reads no more than it may: of the body, or of what comes out of a compressed one.</summary>
@@ -47,7 +49,7 @@ internal sealed class BoundedStream(Stream inner, long maxBytes, bool isDecompre
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     internal static IngestException TooLarge(long maxBytes) =>
-        new(IngestException.StatusCodes.TooLarge, "request_too_large", $"The body is larger than {maxBytes:N0} bytes, the batch_ingest_config.size_limit_bytes of GET /info. Send smaller batches, or smaller payloads.");
+        new(StatusCodes.Status413PayloadTooLarge, "request_too_large", $"The body is larger than {maxBytes:N0} bytes, the batch_ingest_config.size_limit_bytes of GET /info. Send smaller batches, or smaller payloads.");
 
     protected override void Dispose(bool disposing)
     {
@@ -62,7 +64,7 @@ internal sealed class BoundedStream(Stream inner, long maxBytes, bool isDecompre
         if (_read <= maxBytes)
             return read;
         throw isDecompressed
-            ? new IngestException(IngestException.StatusCodes.TooLarge, "request_too_large", $"The body is larger than {maxBytes:N0} bytes when it is decompressed. Send smaller batches, or smaller payloads.")
+            ? new IngestException(StatusCodes.Status413PayloadTooLarge, "request_too_large", $"The body is larger than {maxBytes:N0} bytes when it is decompressed. Send smaller batches, or smaller payloads.")
             : TooLarge(maxBytes);
     }
 }

@@ -12,9 +12,13 @@ internal static class IngestBody
     // RFC 2046; the reader throws at one larger than its buffer.
     private const int MaxBoundary = 70;
 
+    // What a body becomes when it is read is several times as large: few at a time, whoever sends how many.
+    private static readonly SemaphoreSlim Readers = new(2);
+
     internal static async Task<IReadOnlyList<RunWrite>> ReadBatchAsync(HttpRequest request, long maxBytes)
     {
-        using var body = await ReadJsonAsync(request, maxBytes).ConfigureAwait(false);
+        using var upload = await UploadAsync(request, maxBytes).ConfigureAwait(false);
+        using var body = await ReadJsonAsync(upload, request.HttpContext.RequestAborted).ConfigureAwait(false);
         if (body.RootElement.ValueKind != JsonValueKind.Object)
             throw IngestException.Malformed("A batch must be an object with 'post' and 'patch'.");
         var runs = new List<RunWrite>();
@@ -33,7 +37,8 @@ internal static class IngestBody
 
     internal static async Task<RunWrite> ReadRunAsync(HttpRequest request, long maxBytes, bool isCreate, Guid? pathId)
     {
-        using var body = await ReadJsonAsync(request, maxBytes).ConfigureAwait(false);
+        using var upload = await UploadAsync(request, maxBytes).ConfigureAwait(false);
+        using var body = await ReadJsonAsync(upload, request.HttpContext.RequestAborted).ConfigureAwait(false);
         return RunJson.Read(body.RootElement, isCreate, pathId);
     }
 
@@ -42,13 +47,13 @@ internal static class IngestBody
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             || !type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
             || HeaderUtilities.RemoveQuotes(type.Boundary).Value is not { Length: > 0 } boundary)
-            throw new IngestException(IngestException.StatusCodes.UnsupportedMediaType, "content_type", "The body must be multipart/form-data with a boundary.");
+            throw new IngestException(StatusCodes.Status415UnsupportedMediaType, "content_type", "The body must be multipart/form-data with a boundary.");
         if (boundary.Length > MaxBoundary)
-            throw new IngestException(IngestException.StatusCodes.UnsupportedMediaType, "content_type", $"The boundary of the multipart body has {boundary.Length} characters; it may have {MaxBoundary}.");
+            throw new IngestException(StatusCodes.Status415UnsupportedMediaType, "content_type", $"The boundary of the multipart body has {boundary.Length} characters; it may have {MaxBoundary}.");
 
-        using var stream = Open(request, maxBytes);
+        using var upload = await UploadAsync(request, maxBytes).ConfigureAwait(false);
         var parts = new MultipartRuns();
-        var reader = new MultipartReader(boundary, stream) { HeadersCountLimit = 8 };
+        var reader = new MultipartReader(boundary, upload.Body) { HeadersCountLimit = 8 };
         try
         {
             while (await reader.ReadNextSectionAsync(request.HttpContext.RequestAborted).ConfigureAwait(false) is { } section)
@@ -64,27 +69,46 @@ internal static class IngestBody
         return parts.Runs;
     }
 
-    private static async Task<JsonDocument> ReadJsonAsync(HttpRequest request, long maxBytes)
+    private static async Task<JsonDocument> ReadJsonAsync(Upload upload, CancellationToken cancellationToken)
     {
-        using var stream = Open(request, maxBytes);
         using var buffer = new MemoryStream();
-        await stream.CopyToAsync(buffer, request.HttpContext.RequestAborted).ConfigureAwait(false);
+        await upload.Body.CopyToAsync(buffer, cancellationToken).ConfigureAwait(false);
         return JsonText.Parse("The body", buffer.GetBuffer().AsMemory(0, (int)buffer.Length));
     }
 
-    private static BoundedStream Open(HttpRequest request, long maxBytes)
+    // As it was sent, all of it: a slow sender keeps nobody waiting.
+    private static async Task<Upload> UploadAsync(HttpRequest request, long maxBytes)
     {
         if (request.ContentLength > maxBytes)
             throw BoundedStream.TooLarge(maxBytes);
-        var body = new BoundedStream(request.Body, maxBytes);
-        return request.Headers.ContentEncoding.ToString().ToLowerInvariant() switch
+        var encoding = request.Headers.ContentEncoding.ToString().ToLowerInvariant();
+        if (encoding == "zstd")
         {
-            "" or "identity" => body,
-            // What little becomes much is bounded, too.
-            "gzip" => new BoundedStream(new GZipStream(body, CompressionMode.Decompress), 4 * maxBytes, isDecompressed: true),
-            "zstd" => throw new IngestException(IngestException.StatusCodes.UnsupportedMediaType, "content_encoding",
-                "zstd is not supported here: GET /info says so (instance_flags.zstd_compression_enabled = false). Send gzip, or no compression."),
-            var other => throw new IngestException(IngestException.StatusCodes.UnsupportedMediaType, "content_encoding", $"Content-Encoding '{other}' is not supported. Send gzip, or no compression."),
-        };
+            throw new IngestException(StatusCodes.Status415UnsupportedMediaType, "content_encoding",
+                "zstd is not supported here: GET /info says so (instance_flags.zstd_compression_enabled = false). Send gzip, or no compression.");
+        }
+
+        if (encoding is not ("" or "identity" or "gzip"))
+            throw new IngestException(StatusCodes.Status415UnsupportedMediaType, "content_encoding", $"Content-Encoding '{encoding}' is not supported. Send gzip, or no compression.");
+
+        var raw = new MemoryStream();
+        using (var body = new BoundedStream(request.Body, maxBytes))
+            await body.CopyToAsync(raw, request.HttpContext.RequestAborted).ConfigureAwait(false);
+        raw.Position = 0;
+        await Readers.WaitAsync(request.HttpContext.RequestAborted).ConfigureAwait(false);
+        // What little becomes much is bounded, too.
+        return new Upload(encoding == "gzip" ? new BoundedStream(new GZipStream(raw, CompressionMode.Decompress), 4 * maxBytes, isDecompressed: true) : raw);
+    }
+
+    /// <summary>A body that may be read now; disposing lets the next one be.</summary>
+    private sealed class Upload(Stream body) : IDisposable
+    {
+        internal Stream Body => body;
+
+        public void Dispose()
+        {
+            body.Dispose();
+            Readers.Release();
+        }
     }
 }

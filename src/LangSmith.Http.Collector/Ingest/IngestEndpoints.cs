@@ -79,9 +79,15 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
     {
         if (CollectorGuard.Refuse(context) is { } reason)
         {
+            collector.Store.Refuse(new IngestException(StatusCodes.Status403Forbidden, "request_refused", reason));
             await JsonResponse.ErrorAsync(context, StatusCodes.Status403Forbidden, reason).ConfigureAwait(false);
             return;
         }
+
+        // A host that stops does not wait for a sender that takes its time.
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(
+            context.RequestAborted, context.RequestServices.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? default);
+        context.RequestAborted = end.Token;
 
         // Ours is the limit, so that what is too large gets words.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
@@ -96,6 +102,10 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
                 context.Abort();
             else
                 await answer(context).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        {
+            context.Abort();
         }
         catch (IngestException refusal)
         {
@@ -128,14 +138,12 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
         }
     }
 
-    // False when the sender gave up, or the collector stops: a host would wait half a minute for the request.
+    // False when the sender gave up, or the collector stops.
     private static async Task<bool> WaitsAsync(HttpContext context, TimeSpan delay)
     {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(
-            context.RequestAborted, context.RequestServices.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? default);
         try
         {
-            await Task.Delay(delay, end.Token).ConfigureAwait(false);
+            await Task.Delay(delay, context.RequestAborted).ConfigureAwait(false);
             return true;
         }
         catch (OperationCanceledException)

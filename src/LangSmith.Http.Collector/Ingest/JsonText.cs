@@ -1,3 +1,8 @@
+#if NET9_0_OR_GREATER
+using System.Runtime.InteropServices;
+#else
+using System.Text;
+#endif
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -53,4 +58,12 @@ internal static class JsonText
         escape.Length >= 6 && escape[0] == '\\' && escape[1] == 'u' && escape[2] is (byte)'d' or (byte)'D'
         && char.IsAsciiHexDigit((char)escape[3]) && (char.ToUpperInvariant((char)escape[3]) is '8' or '9' or 'A' or 'B') == isHigh
         && escape[3] >= '8' && char.IsAsciiHexDigit((char)escape[4]) && char.IsAsciiHexDigit((char)escape[5]);
+
+    /// <summary>A value as it came, in UTF-8.</summary>
+    internal static byte[] Bytes(JsonElement value) =>
+#if NET9_0_OR_GREATER
+        JsonMarshal.GetRawUtf8Value(value).ToArray();
+#else
+        Encoding.UTF8.GetBytes(value.GetRawText());
+#endif
 }

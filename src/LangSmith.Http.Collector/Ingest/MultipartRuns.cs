@@ -50,7 +50,9 @@ internal sealed class MultipartRuns
     // The API's reference: every part has a Content-Type, and a length, as its parameter or as Content-Length.
     private static void CheckLength(MultipartSection section, string name, int actual)
     {
-        if (!MediaTypeHeaderValue.TryParse(section.ContentType, out var type))
+        if (!MediaTypeHeaderValue.TryParse(section.ContentType, out var type) && !string.IsNullOrEmpty(section.ContentType))
+            throw IngestException.Malformed($"The part '{name}' has the Content-Type '{RunValidator.Shorten(section.ContentType)}', which is no media type.");
+        if (type is null)
             throw IngestException.Malformed($"The part '{name}' has no Content-Type.");
         var parameter = type.Parameters.FirstOrDefault(static item => item.Name.Equals("length", StringComparison.OrdinalIgnoreCase))?.Value.Value;
         var given = parameter ?? section.Headers?.GetValueOrDefault("Content-Length").ToString();

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 
 namespace LangSmith.Http;
@@ -32,6 +31,7 @@ internal static class RunJson
             run.RunType = Text(json, "run_type");
             run.Project = Text(json, "session_name");
             run.Address = Text(json, "address");
+            run.NamesSession = Text(json, "session_id") is not null;
             run.StartTime = Time(json, "start_time");
             run.EndTime = Time(json, "end_time");
             run.Tags = Tags(json);
@@ -44,7 +44,7 @@ internal static class RunJson
         foreach (var field in (ReadOnlySpan<string>)["inputs", "outputs", "events", "extra", "error"])
         {
             if (Get(json, field) is { } value)
-                SetField(run, field, value, Encoding.UTF8.GetBytes(value.GetRawText()));
+                SetField(run, field, value, JsonText.Bytes(value));
         }
 
         return run;

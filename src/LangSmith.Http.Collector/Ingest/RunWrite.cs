@@ -21,6 +21,9 @@ internal sealed class RunWrite(Guid id, bool isCreate)
 
     internal string? Address { get; set; }
 
+    /// <summary>Whether the project is named by its id alone, which says nothing here.</summary>
+    internal bool NamesSession { get; set; }
+
     internal DateTimeOffset? StartTime { get; set; }
 
     internal DateTimeOffset? EndTime { get; set; }

@@ -337,7 +337,7 @@ function renderList() {
     $("more").textContent = `Show more (${number.format(total - traces.length)} older)`;
     $("tab-problems").textContent = `Problems (${number.format(problems)})`;
     $("tab-problems").classList.toggle("some", problems > 0);
-    $("clear").disabled = list.answer.runs === 0;
+    $("clear").disabled = list.answer.runs === 0 && list.answer.problems === 0;
     renderCounts();
     renderEmpty();
 }
@@ -1077,7 +1077,9 @@ function problemItem(problem, linked = true) {
             time(problem.time)));
 }
 
-function problemLink({ trace_id, run_id, run_name }) {
+function problemLink({ trace_id, run_id, run_name, severity }) {
+    // A run that was refused is not here to be looked at; its trace may be.
+    if (severity === "error") run_id = null;
     if (!trace_id && !run_id) return null;
     const target = { tab: "", trace: trace_id ?? "", run: run_id ?? "" };
     const text = run_id ? `Run ${shown(run_name ?? run_id)}` : "Open the trace";

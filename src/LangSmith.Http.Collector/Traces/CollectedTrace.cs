@@ -11,6 +11,7 @@ public sealed class CollectedTrace
     internal CollectedTrace(TraceRecord trace)
     {
         _summary = trace.Summary;
+        Problems = [.. TraceValidator.Find(trace)];
         Runs = [.. trace.InTreeOrder().Select(static run => new CollectedRun(run))];
         Root = Runs.FirstOrDefault(run => run.Id == trace.Id);
     }
@@ -43,7 +44,7 @@ public sealed class CollectedTrace
     public TimeSpan? Duration => _summary.Duration;
 
     /// <summary>What is wrong with it, as far as it is known: of requests that were refused the collector tells.</summary>
-    public IReadOnlyList<CollectorProblem> Problems => _summary.Problems;
+    public IReadOnlyList<CollectorProblem> Problems { get; }
 
     internal TraceSummary Summary => _summary;
 

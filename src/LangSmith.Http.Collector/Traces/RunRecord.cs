@@ -7,6 +7,7 @@ internal sealed class RunRecord(Guid id, DateTimeOffset arrived)
     private const int Overhead = 600;
 
     private Fields _updated;
+    private bool _namesSession;
     private string? _runType;
 
     [Flags]
@@ -77,6 +78,9 @@ internal sealed class RunRecord(Guid id, DateTimeOffset arrived)
         ? ""
         : string.Join(", ", ((string?[])[Name.Length > 0 ? null : "name", _runType is null ? "run_type" : null, GivenStartTime is null ? "start_time" : null]).OfType<string>());
 
+    /// <summary>Without a name it is the default project, if the <c>post</c> is here to leave it out.</summary>
+    internal bool IsProjectKnown => GivenProject is not null || (HasCreate && !_namesSession);
+
     internal int Depth => DottedOrder.AsSpan().Count('.');
 
     /// <summary>About how many bytes it holds.</summary>
@@ -96,6 +100,7 @@ internal sealed class RunRecord(Guid id, DateTimeOffset arrived)
             Name = intern(name);
         _runType = write.RunType is { } type ? intern(type) : _runType;
         GivenProject = (write.Address ?? write.Project) is { } project ? intern(project) : GivenProject;
+        _namesSession |= write.NamesSession;
         Service = write.Service is { } service ? intern(service) : Service;
         GivenStartTime = write.StartTime ?? GivenStartTime;
         EndTime = Says(write, Fields.Times, write.EndTime) ?? EndTime;
@@ -111,6 +116,15 @@ internal sealed class RunRecord(Guid id, DateTimeOffset arrived)
         // Without a dotted order (a single POST may leave it out) the run is the root of its own trace.
         if (DottedOrder.Length == 0 && write.IsCreate)
             DottedOrder = Http.DottedOrder.Append(null, StartTime.UtcDateTime, Id);
+    }
+
+    /// <summary>There is no room for more than what the run is called.</summary>
+    internal void DropPayload()
+    {
+        Inputs = Outputs = Events = Extra = null;
+        Attachments = [];
+        Tags = [];
+        Error = Error is null ? null : "(dropped)";
     }
 
     internal bool Mentions(SearchText text) =>

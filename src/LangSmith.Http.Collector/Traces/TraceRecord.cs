@@ -46,8 +46,7 @@ internal sealed class TraceRecord(Guid id)
             errors += run.Status == RunStatus.Error ? 1 : 0;
             pending += run.Status == RunStatus.Pending ? 1 : 0;
             isOpen |= run.EndTime is null;
-            // Of a run whose post is missing, the project is known only if the update names it.
-            if (run.HasCreate || run.GivenProject is not null)
+            if (run.IsProjectKnown)
                 projects.Add(run.Project);
             if (!services.TryGetValue(run.Service, out var since) || run.StartTime < since)
                 services[run.Service] = run.StartTime;
@@ -69,7 +68,7 @@ internal sealed class TraceRecord(Guid id)
             errors,
             pending,
             ThreadOf(root),
-            [.. TraceValidator.Find(this, allProjects)]);
+            TraceValidator.Find(this).Count());
     }
 
     private static string? ThreadOf(RunRecord root)
@@ -104,4 +103,4 @@ internal sealed record TraceSummary(
     int Errors,
     int Pending,
     string? ThreadId,
-    IReadOnlyList<CollectorProblem> Problems);
+    int ProblemCount);

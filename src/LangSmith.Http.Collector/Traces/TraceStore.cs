@@ -62,7 +62,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         get
         {
             lock (_gate)
-                return _problems.Count + _order.Sum(static trace => trace.Summary.Problems.Count);
+                return _problems.Count + _order.Sum(static trace => trace.Summary.ProblemCount);
         }
     }
 
@@ -82,7 +82,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         lock (_gate)
         {
             Note(new CollectorProblem(
-                refusal.Code, ProblemSeverity.Error, refusal.Message, refusal.Run?.TraceId, refusal.Run?.Id, refusal.Run?.Name, timeProvider.GetUtcNow()));
+                refusal.Code, ProblemSeverity.Error, refusal.Message, refusal.Run?.TraceId, refusal.Run?.Id, RunValidator.Shorten(refusal.Run?.Name), timeProvider.GetUtcNow()));
             Changed();
         }
     }
@@ -154,6 +154,13 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         return found;
     }
 
+    /// <summary>How many problems were noted of each trace: of requests that were refused, and runs that are odd.</summary>
+    internal IReadOnlyDictionary<Guid, int> NotedProblems()
+    {
+        lock (_gate)
+            return _problems.Where(static problem => problem.TraceId is not null).GroupBy(static problem => problem.TraceId!.Value).ToDictionary(static group => group.Key, static group => group.Count());
+    }
+
     /// <summary>Those of a trace, of its requests that were refused first.</summary>
     internal IReadOnlyList<CollectorProblem> Problems(Guid traceId)
     {
@@ -162,7 +169,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
             return
             [
                 .. _problems.Reverse().Where(problem => problem.TraceId == traceId),
-                .. _traces.TryGetValue(traceId, out var node) ? node.Value.Summary.Problems : [],
+                .. _traces.TryGetValue(traceId, out var node) ? TraceValidator.Find(node.Value) : [],
             ];
         }
     }
@@ -171,7 +178,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
     internal IReadOnlyList<CollectorProblem> Problems()
     {
         lock (_gate)
-            return [.. _problems.Reverse(), .. _order.Reverse().SelectMany(static trace => trace.Summary.Problems)];
+            return [.. _problems.Reverse(), .. _order.Reverse().SelectMany(TraceValidator.Find)];
     }
 
     /// <summary>Completes at the next change after a version, at once when there was one already.</summary>
@@ -193,6 +200,9 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
                 return;
             }
 
+            // What there was no room for does not come back as an end without a beginning.
+            if (_evicted.Contains(write.Id))
+                return;
             run = new RunRecord(write.Id, timeProvider.GetUtcNow());
             _runs.Add(run.Id, run);
         }
@@ -206,7 +216,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
             Leave(traceId, run);
         var trace = Join(run);
         trace.Changed();
-        Evict(trace, run);
+        Evict(trace);
     }
 
     // The API's documentation posts children with no more than their parent's id, parents first.
@@ -243,37 +253,57 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         }
     }
 
-    private void Evict(TraceRecord written, RunRecord run)
+    private void Evict(TraceRecord written)
     {
         while ((_runs.Count > maxRuns || _bytes > maxBytes) && _order.First is { } oldest)
         {
-            // The trace that is being written goes last. Alone too large, it loses its newest run: the tree above stays whole.
+            // The trace that is being written goes last.
+            if (ReferenceEquals(oldest.Value, written) && oldest.Next is { } next)
+                oldest = next;
             if (ReferenceEquals(oldest.Value, written))
             {
-                if (oldest.Next is { } next)
-                {
-                    oldest = next;
-                }
-                else
-                {
-                    Remove(run);
-                    Leave(run.TraceId, run);
-                    Note(new CollectorProblem(
-                        "trace_too_large", ProblemSeverity.Warning, $"The trace is larger than the collector holds ({maxRuns:N0} runs, {maxBytes:N0} bytes): its later runs are dropped. Set LangSmithCollectorOptions.MaxRuns or MaxBytes.",
-                        run.TraceId, null, null, timeProvider.GetUtcNow()));
-                    return;
-                }
+                Shrink(written);
+                continue;
             }
 
             foreach (var gone in oldest.Value.Runs.Values)
                 Remove(gone);
             _traces.Remove(oldest.Value.Id);
             _order.Remove(oldest);
-            _evicted.Add(oldest.Value.Id);
-            _evictedOrder.Enqueue(oldest.Value.Id);
-            if (_evictedOrder.Count > MaxEvicted)
-                _evicted.Remove(_evictedOrder.Dequeue());
+            Forget(oldest.Value.Id);
         }
+    }
+
+    // Alone too large, a trace loses the last run of its tree: the tree above it stays whole. The root loses its payload.
+    private void Shrink(TraceRecord trace)
+    {
+        var last = trace.Runs.Values.MaxBy(static run => run.DottedOrder, StringComparer.Ordinal)!;
+        if (trace.Runs.Count > 1)
+        {
+            trace.Runs.Remove(last.Id);
+            Remove(last);
+            Forget(last.Id);
+        }
+        else
+        {
+            _bytes -= last.Size;
+            last.DropPayload();
+            _bytes += last.Size;
+        }
+
+        trace.Changed();
+        Note(new CollectorProblem(
+            "trace_too_large", ProblemSeverity.Warning, $"The trace is larger than the collector holds ({maxRuns:N0} runs, {maxBytes:N0} bytes): its last runs, or payloads, are dropped. Set LangSmithCollectorOptions.MaxRuns or MaxBytes.",
+            trace.Id, null, null, timeProvider.GetUtcNow()));
+    }
+
+    private void Forget(Guid id)
+    {
+        if (!_evicted.Add(id))
+            return;
+        _evictedOrder.Enqueue(id);
+        if (_evictedOrder.Count > MaxEvicted)
+            _evicted.Remove(_evictedOrder.Dequeue());
     }
 
     private void Remove(RunRecord run)

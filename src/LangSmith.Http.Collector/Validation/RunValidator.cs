@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using Microsoft.AspNetCore.Http;
 
 namespace LangSmith.Http;
 
@@ -14,6 +16,9 @@ internal static class RunValidator
 
     // Python makes an id's time of a float: a millisecond early for every third start.
     private static readonly TimeSpan IdTolerance = TimeSpan.FromMilliseconds(1);
+
+    // Python's trace block makes the id, then reads the clock; a busy machine takes a while between the two.
+    private static readonly TimeSpan MaxIdHeadStart = TimeSpan.FromSeconds(1);
 
     /// <summary>Refuses a run LangSmith would refuse.</summary>
     /// <exception cref="IngestException">It is refused.</exception>
@@ -54,7 +59,7 @@ internal static class RunValidator
             yield return ("run_duplicate", $"{Name(run)} was posted twice with the id {run.Id}, and differently. The later post stays: give every run an id of its own.");
         if (!TryReadTime(run.Id, out var made))
             yield return ("id_not_v7", $"{Name(run)} has the id {run.Id}, which is no UUIDv7. LangSmith lists runs by the time in their ids: make them UUIDv7s of the start time.");
-        else if (run.GivenStartTime is { } start && (Milliseconds(start) - made).Duration() > IdTolerance)
+        else if (run.GivenStartTime is { } start && Milliseconds(start) - made is var late && (late < -IdTolerance || late > MaxIdHeadStart))
             yield return ("id_time", $"{Name(run)} starts at {Text(start.UtcDateTime)}, but its id was made for {Text(made.UtcDateTime)}. LangSmith lists runs by the time in their ids: make them of the start time.");
 
         if (run.GivenStartTime is { } given && TryReadStart(run.DottedOrder, out var written) && (given.UtcDateTime - written).Duration() > IdTolerance)
@@ -70,6 +75,10 @@ internal static class RunValidator
         DottedOrder.TryParseSegment(dottedOrder.AsSpan(dottedOrder.LastIndexOf('.') + 1), out start, out _, out _);
 
     private static string Name(string? name, Guid id) => name is { Length: > 0 } ? $"'{Shorten(name)}'" : $"Run {id}";
+
+    /// <summary>A name as messages have it: they are kept, and names may be megabytes.</summary>
+    [return: NotNullIfNotNull(nameof(name))]
+    internal static string? Shorten(string? name) => name is null ? null : Shorten(name.AsSpan());
 
     private static string Shorten(ReadOnlySpan<char> text) => text.Length <= 80 ? text.ToString() : string.Concat(text[..80], "…");
 
@@ -110,7 +119,7 @@ internal static class RunValidator
     private static string Text(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
     private static IngestException Refuse(RunWrite run, string code, string message) =>
-        new(IngestException.StatusCodes.BadRequest, code, $"{Name(run)} {message}") { Run = run };
+        new(StatusCodes.Status400BadRequest, code, $"{Name(run)} {message}") { Run = run };
 
     private struct Path
     {

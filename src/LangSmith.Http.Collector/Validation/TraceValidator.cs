@@ -6,7 +6,7 @@ namespace LangSmith.Http;
 /// </summary>
 internal static class TraceValidator
 {
-    internal static IEnumerable<CollectorProblem> Find(TraceRecord trace, IReadOnlyList<string> projects)
+    internal static IEnumerable<CollectorProblem> Find(TraceRecord trace)
     {
         foreach (var run in trace.Runs.Values)
         {
@@ -31,6 +31,7 @@ internal static class TraceValidator
                 yield return Problem(trace, run, "parent_dotted_order", $"{RunValidator.Name(run)} has a dotted_order that does not go on from that of its parent {RunValidator.Name(parent)}: LangSmith shows it elsewhere. Write the parent's, a dot, and the run's own part.");
         }
 
+        var projects = trace.Runs.Values.Where(static run => run.IsProjectKnown).Select(static run => run.Project).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         if (projects.Count > 1)
         {
             var first = trace.Runs.Values.MinBy(static run => run.DottedOrder, StringComparer.Ordinal)!;
@@ -42,5 +43,5 @@ internal static class TraceValidator
         parent.Length == 0 || (order.Length > parent.Length && order[parent.Length] == '.' && order.StartsWith(parent, StringComparison.Ordinal));
 
     private static CollectorProblem Problem(TraceRecord trace, RunRecord run, string code, string message) =>
-        new(code, ProblemSeverity.Warning, message, trace.Id, run.Id, run.Name, run.Arrived);
+        new(code, ProblemSeverity.Warning, message, trace.Id, run.Id, RunValidator.Shorten(run.Name), run.Arrived);
 }

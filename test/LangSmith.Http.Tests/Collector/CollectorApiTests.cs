@@ -37,6 +37,20 @@ public sealed class CollectorApiTests : CollectorFixture
     }
 
     [Test]
+    public async Task Traces_OneOfItsRunsWasRefused_CountIt()
+    {
+        var root = SampleRun.Root("ask");
+        await AcceptAsync(root);
+        Assert.That((await BatchAsync(root.Child("answer").With("dotted_order", "garbage"))).Status, Is.EqualTo(400));
+
+        var line = (await GetAsync("/api/traces")).Json!["traces"]![0]!;
+        var trace = (await GetAsync($"/api/traces/{root.Id}")).Json!;
+        Assert.That(line["problems"]!.GetValue<int>(), Is.EqualTo(1));
+        Assert.That(trace["problems"]!.GetValue<int>(), Is.EqualTo(1));
+        Assert.That(trace["problem_list"]!.AsArray(), Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task Traces_Filtered_AreThoseThatMatchAll()
     {
         var a = SampleRun.Root("a", 1).With("extra", Service("web"));
@@ -256,7 +270,8 @@ public sealed class CollectorApiTests : CollectorFixture
         Assert.That((post.Status, delete.Status, get.Status), Is.EqualTo(status == 403 ? (403, 403, 403) : (202, 204, 200)));
         if (status == 403)
             Assert.That((string?)post.Json["error"], Is.EqualTo("The request comes from a page of another site. Open the collector's own page."));
-        Assert.That(Collector.Problems, Is.Empty);
+        // Whoever wonders where the runs are finds it.
+        Assert.That(ProblemCodes(), Is.EqualTo(status == 403 ? new[] { "request_refused" } : []));
     }
 
     [Test]

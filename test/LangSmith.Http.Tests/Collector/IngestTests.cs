@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 
@@ -483,5 +484,27 @@ public sealed class IngestTests : CollectorFixture
         }
 
         Assert.That(Collector.Traces, Is.Empty);
+    }
+
+    [TestCase("/api")]
+    [TestCase("/api/v1")]
+    public async Task Runs_PostedToASelfHostedOnesPath_Arrive(string prefix)
+    {
+        var root = SampleRun.Root().Open();
+        Assert.That((await GetAsync($"{prefix}/info")).Status, Is.EqualTo(200));
+        Assert.That((await SendAsync(HttpMethod.Post, $"{prefix}/runs/multipart", Multipart(Part.Post(root)))).Status, Is.EqualTo(202));
+        Assert.That((await SendAsync(HttpMethod.Patch, $"{prefix}/runs/{root.Id}", Json(root.Patch().ToJsonString()))).Status, Is.EqualTo(202));
+        Assert.That(Collector.AssertOneTrace().Runs, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Dispose_WhileABodyIsStillComing_DoesNotWaitForIt()
+    {
+        using var sender = new TcpClient();
+        await sender.ConnectAsync(IPAddress.Loopback, Collector.Endpoint.Port);
+        await sender.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"POST /runs/batch HTTP/1.1\r\nHost: 127.0.0.1:{Collector.Endpoint.Port}\r\nContent-Length: 1000\r\n\r\n{{"));
+        // The server is at work on it when it has answered another that came later.
+        await GetAsync("/info");
+        await Collector.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
     }
 }

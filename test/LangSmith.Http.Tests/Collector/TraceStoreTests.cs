@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace LangSmith.Http.Tests.Collector;
@@ -66,7 +67,7 @@ public sealed class TraceStoreTests : CollectorFixture
             Assert.That(Collector.Traces.Single().Runs.Select(static run => run.Name), Is.EqualTo(["root", "2", "3"]));
             Assert.That(Collector.DroppedRuns, Is.EqualTo(7));
             Assert.That(Collector.Problems.Select(static problem => $"{problem} ({problem.Count})"), Is.EqualTo(
-                ["trace_too_large: The trace is larger than the collector holds (3 runs, 268,435,456 bytes): its later runs are dropped. Set LangSmithCollectorOptions.MaxRuns or MaxBytes. (7)"]));
+                ["trace_too_large: The trace is larger than the collector holds (3 runs, 268,435,456 bytes): its last runs, or payloads, are dropped. Set LangSmithCollectorOptions.MaxRuns or MaxBytes. (7)"]));
         }
 
         await AcceptAsync(SampleRun.Root("next", 99));
@@ -74,14 +75,50 @@ public sealed class TraceStoreTests : CollectorFixture
     }
 
     [Test]
-    public async Task Run_LargerThanTheBound_IsDropped()
+    public async Task Run_LargerThanTheBound_LosesItsPayloadAndSaysSo()
     {
         await RestartAsync(static options => options.MaxBytes = 65_536);
         await AcceptAsync(SampleRun.Root().With("error", new string('x', 70_000)));
-        Assert.That(Collector.Traces, Is.Empty);
-        Assert.That(Collector.DroppedRuns, Is.EqualTo(1));
+        var root = Collector.Traces.Single().Runs.Single();
+        Assert.That((root.Name, root.Status, root.Error, root.Inputs), Is.EqualTo(("root", RunStatus.Error, "(dropped)", (JsonElement?)null)));
+        Assert.That(ProblemCodes(), Is.EqualTo(["trace_too_large"]));
+        Assert.That(Collector.DroppedRuns, Is.Zero);
         await AcceptAsync(SampleRun.Root("next", 2));
-        Assert.That(Collector.Traces, Has.Count.EqualTo(1));
+        Assert.That(Collector.Traces, Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Trace_WhoseRootEndsOverTheBound_KeepsTheRoot()
+    {
+        await RestartAsync(static options => options.MaxBytes = 65_536);
+        var root = SampleRun.Root().Open();
+        var children = Enumerable.Range(2, 3).Select(number => root.Child($"{number}", number, number).With("inputs", new JsonObject { ["q"] = new string('x', 18_000) })).ToArray();
+        await AcceptAsync([root.Post, .. children.Select(static child => child.Post)]);
+        await AcceptAsync([], Answered(root.Patch()));
+        // Of what was dropped nothing comes back, neither as an end without a beginning nor again as a whole.
+        await AcceptAsync([children[2].Post], children[2].Patch());
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Collector.Traces.Single().Runs.Select(static run => run.Name), Is.EqualTo(["root", "2", "3"]));
+            Assert.That(Collector.Traces.Single().Root!.Outputs, Is.Not.Null);
+            Assert.That(ProblemCodes().Distinct(), Is.EqualTo(["trace_too_large"]));
+            Assert.That(Collector.DroppedRuns, Is.EqualTo(1));
+        }
+    }
+
+    private static JsonObject Answered(JsonObject patch)
+    {
+        patch["outputs"] = new JsonObject { ["a"] = new string('y', 20_000) };
+        return patch;
+    }
+
+    [Test]
+    public async Task Refusal_OfARunWithALongName_KeepsAShortOne()
+    {
+        Assert.That((await BatchAsync(SampleRun.Root().With("name", new string('n', 100_000)).With("dotted_order", "x"))).Status, Is.EqualTo(400));
+        var problem = Collector.Problems.Single();
+        Assert.That(problem.RunName, Has.Length.LessThan(100));
+        Assert.That(problem.Message, Has.Length.LessThan(500));
     }
 
     [Test]
@@ -294,8 +331,8 @@ public sealed class TraceStoreTests : CollectorFixture
 
     [TestCase("MaxRuns", 0, "LangSmithCollectorOptions.MaxRuns is 0. Hold at least 1 run.")]
     [TestCase("MaxBytes", 65_535, "LangSmithCollectorOptions.MaxBytes is 65535. Hold at least 65536 bytes.")]
-    [TestCase("MaxRequestBytes", 1023, "LangSmithCollectorOptions.MaxRequestBytes is 1023. Give 1024 to 1073741824 bytes.")]
-    [TestCase("MaxRequestBytes", 1_073_741_825, "LangSmithCollectorOptions.MaxRequestBytes is 1073741825. Give 1024 to 1073741824 bytes.")]
+    [TestCase("MaxRequestBytes", 1023, "LangSmithCollectorOptions.MaxRequestBytes is 1023. Give 1024 to 268435456 bytes.")]
+    [TestCase("MaxRequestBytes", 268_435_457, "LangSmithCollectorOptions.MaxRequestBytes is 268435457. Give 1024 to 268435456 bytes.")]
     [TestCase("Port", -1, "LangSmithCollectorOptions.Port is -1. Give a port, or 0 for any free one.")]
     [TestCase("Port", 65_536, "LangSmithCollectorOptions.Port is 65536. Give a port, or 0 for any free one.")]
     public void Options_OutOfRange_AreNamedWithARemedy(string option, int value, string message)

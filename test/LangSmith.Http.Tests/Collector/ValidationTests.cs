@@ -97,6 +97,14 @@ public sealed class ValidationTests : CollectorFixture
     }
 
     [Test]
+    public async Task Project_NamedByItsIdAlone_IsNoOtherProject()
+    {
+        var root = SampleRun.Root().With("session_name", "shop");
+        await AcceptAsync(root, root.Child("child").Without("session_name").With("session_id", Guid.NewGuid().ToString()));
+        AssertWarnings();
+    }
+
+    [Test]
     public async Task Id_OfVersion4_IsAWarning()
     {
         var id = Guid.Parse("0b6f9c1e-3c3f-4a57-9a0c-6f8c1c1f2a3b");
@@ -104,8 +112,8 @@ public sealed class ValidationTests : CollectorFixture
         AssertWarnings(("id_not_v7", $"'root' has the id {id}, which is no UUIDv7. LangSmith lists runs by the time in their ids: make them UUIDv7s of the start time."));
     }
 
-    [TestCase(-1000, true)]
-    [TestCase(-2, true)]
+    [TestCase(-1001, true)]
+    [TestCase(-1000, false)] // Python's trace block makes the id first.
     [TestCase(-1, false)]
     [TestCase(0, false)]
     [TestCase(1, false)]

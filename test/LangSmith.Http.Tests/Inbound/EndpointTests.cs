@@ -1,9 +1,11 @@
+using System.Net;
 using LangSmith.Http.Tests.Runs;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LangSmith.Http.Tests;
 
@@ -150,12 +152,79 @@ public sealed class EndpointTests
 
         for (var i = 0; i < 20; i++)
         {
-            using var response = await server.Client.GetAsCallerAsync(path);
+            using var response = await server.Client.GetAsCallerAsync(path, method: path.EndsWith("negotiate", StringComparison.Ordinal) ? HttpMethod.Post : null);
         }
 
         var lines = logs.Ours.Where(static line => line.Level == LogLevel.Error).ToArray();
         Assert.That(lines, Has.Length.EqualTo(errors));
         Assert.That(lines, Has.All.Matches<(LogLevel Level, EventId Event, string Text, Exception? Exception)>(static line => line.Event.Id == 22 && line.Text.Contains("UseRouting()", StringComparison.Ordinal)));
+    }
+
+    [TestCase("/svc/marked")]
+    [TestCase("/branch/marked")]
+    public async Task UseLangSmithTracing_BeforePathBaseOrABranch_LogsOneError(string path)
+    {
+        using var logs = new LogLines();
+        await using var server = await TracedServer.StartAsync(
+            static _ => { },
+            build: static app =>
+            {
+                app.UseLangSmithTracing();
+                app.Map("/branch", static branch => Route(branch));
+                app.UsePathBase("/svc");
+                Route(app);
+            },
+            logs: logs);
+
+        using var response = await server.Client.GetAsCallerAsync(path);
+
+        Assert.That(logs.Ours.Select(static line => line.Event.Id), Has.One.EqualTo(22));
+
+        static void Route(IApplicationBuilder app) =>
+            app.UseRouting().UseEndpoints(static endpoints => endpoints.MapGet("/marked", Run).WithLangSmithTracing(InboundTracing.Ignore));
+    }
+
+    [TestCase("/hubs/plain", "ignored")]
+    [TestCase("/hubs/own", "continued")]
+    [TestCase("/hubs/declared", "linked")]
+    public async Task WithLangSmithTracing_OnAGroup_DoesNotReachHubs(string hub, string reason)
+    {
+        await using var server = await TracedServer.StartAsync(
+            static app =>
+            {
+                var hubs = app.MapGroup("/hubs").WithLangSmithTracing(InboundTracing.Continue);
+                hubs.MapHub<Hub>("/plain");
+                hubs.MapHub<Hub>("/own").WithLangSmithTracing(InboundTracing.Continue);
+                hubs.MapHub<LinkedHub>("/declared");
+            },
+            services: static services => services.AddSignalR());
+        using var counts = new Counts();
+
+        using var response = await server.Client.GetAsCallerAsync($"{hub}/negotiate");
+
+        Assert.That(counts[$"langsmith.http.inbound:{reason}"], Is.EqualTo(1));
+    }
+
+    [TestCase(LogLevel.Debug, true)]
+    [TestCase(LogLevel.Warning, false)]
+    [TestCase(LogLevel.Error, true)]
+    public async Task Logger_Throws_TheRequestIsAnswered(LogLevel level, bool isTrusted)
+    {
+        using var logs = new ThrowingLogs(level);
+        await using var server = await TracedServer.StartAsync(
+            static app => app.MapGet("/marked", Run).WithLangSmithTracing(InboundTracing.Link),
+            options => options.Trust.When(_ => isTrusted ? ValueTask.FromResult(true) : throw new InvalidOperationException()),
+            build: static app =>
+            {
+                app.UseLangSmithTracing();
+                app.UseRouting();
+            },
+            logs: logs);
+
+        using var response = await server.Client.GetAsCallerAsync("/marked");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(logs.Count, Is.GreaterThan(0));
     }
 
     [Test]
@@ -270,5 +339,35 @@ public sealed class EndpointTests
 
         return [.. server.Recorder.Runs.Select(static run =>
             $"{run.Name} {(run.ParentRunId is not null ? "continued" : run.Metadata.ContainsKey("linked_run_id") ? "linked" : "ignored")}")];
+    }
+
+    [LangSmithTracing(InboundTracing.Link)]
+    private sealed class LinkedHub : Hub;
+
+    private sealed class ThrowingLogs(LogLevel level) : ILoggerProvider, ILogger
+    {
+        private int _count;
+
+        internal int Count => _count;
+
+        public ILogger CreateLogger(string categoryName) => categoryName == InboundLog.Category ? this : NullLogger.Instance;
+
+        public void Dispose()
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            // Not at start-up.
+            if (logLevel != level || eventId.Id is not (20 or 22 or 23))
+                return;
+            Interlocked.Increment(ref _count);
+            throw new InvalidOperationException("The log is full.");
+        }
     }
 }

@@ -20,6 +20,9 @@ public sealed class RunPerRequestTests : NextService
     [TestCase("GET", "/nowhere/SECRET", "GET (no route)", 404)]
     [TestCase("DELETE", "/answers/weather", "DELETE (no route)", 405)]
     [TestCase("GET", "/teapot", "GET /teapot", 418)]
+    [TestCase("get-me-a-name", "/any", "_OTHER /any", 200)]
+    [TestCase("GET", "/pages", "GET /pages/Conventional/Index/{id?}", 200)]
+    [TestCase("GET", "/pages/Conventional/About/7", "GET /pages/Conventional/About/{id?}", 200)]
     public async Task Request_Answered_RunIsNamedByTheRouteAndHasTheStatusCode(string method, string path, string name, int statusCode)
     {
         await using var server = await StartAsync(static app =>
@@ -28,7 +31,9 @@ public sealed class RunPerRequestTests : NextService
             app.MapMethods("/answers/{topic}", ["GET", "POST"], static (string topic) => topic);
             app.MapGroup("/group").MapGet("{name}/{id:int}", static (string name, int id) => $"{name} {id}");
             app.MapGet("/teapot", static () => Results.StatusCode(418));
+            app.Map("/any", static () => "");
             app.MapControllers();
+            app.MapControllerRoute("pages", "pages/{controller=Conventional}/{action=Index}/{id?}");
         });
 
         using var request = new HttpRequestMessage(new HttpMethod(method), path);

@@ -1,9 +1,12 @@
 using System.Diagnostics;
+using System.Net;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -130,19 +133,19 @@ public sealed class TrustSetupTests
                 Start<InvalidOperationException>(static _ => { }, static app => app.UseLangSmithHeaderStripping()).Message,
                 Does.Contain("services.AddLangSmithHeaderStripping()"));
             var bare = new ApplicationBuilder(new ServiceCollection().BuildServiceProvider());
-            Assert.That(() => bare.UseLangSmithHeaderStripping(), Throws.InvalidOperationException.With.Message.EqualTo("services.AddLangSmithHeaderStripping() is missing."));
+            Assert.That(() => bare.UseLangSmithHeaderStripping(), Throws.InvalidOperationException.With.Message.StartsWith("services.AddLangSmithHeaderStripping() is missing"));
         });
 
     [Test]
-    public void PropagatorRegisteredBehindOurs_SaysWhichAndWhatToDo() =>
+    public void PropagatorRegisteredBehindOurs_SaysWhatToDo() =>
         Assert.Multiple(static () =>
         {
             Assert.That(
                 Start<InvalidOperationException>(static services => AddNoOutput(services.AddLangSmithInbound(static options => options.Trust.Nobody()))).Message,
-                Does.Contain("NoOutputPropagator is the registered DistributedContextPropagator").And.Contain("Call services.AddLangSmithInbound(…) behind its registration"));
+                Is.EqualTo("services.AddLangSmithInbound(…) is missing, or another DistributedContextPropagator was registered behind it, which passes callers' langsmith-* members on. Call it, behind that registration."));
             Assert.That(
                 Start<InvalidOperationException>(static services => AddNoOutput(services.AddLangSmithHeaderStripping()), static app => app.UseLangSmithHeaderStripping()).Message,
-                Does.Contain("NoOutputPropagator").And.Contain("Call services.AddLangSmithHeaderStripping() behind its registration"));
+                Does.StartWith("services.AddLangSmithHeaderStripping() is missing, or another DistributedContextPropagator was registered behind it"));
             Assert.That(
                 () => Start(static services => AddNoOutput(services.AddLangSmithInbound(static options => options.Trust.Nobody())).AddLangSmithHeaderStripping()),
                 Throws.Nothing,
@@ -175,6 +178,46 @@ public sealed class TrustSetupTests
         Assert.That(
             logs.Ours.Select(static line => (line.Level, line.Event.Name)),
             Is.EqualTo(Enumerable.Repeat((LogLevel.Warning, "AnyoneIsTrusted"), warnings)));
+    }
+
+    [TestCase("0.0.0.0/0", 1)]
+    [TestCase("::/0", 1)]
+    [TestCase("128.0.0.0/1", 0)]
+    public void FromNetworks_AllThereAre_Warns(string network, int warnings)
+    {
+        using var logs = new LogLines();
+        Start(services => services.AddLogging(logging => logging.AddProvider(logs)).AddLangSmithInbound(options => options.Trust.FromNetworks(network)));
+        Assert.That(logs.Ours.Count(static line => line.Event.Name == "AnyoneIsTrusted"), Is.EqualTo(warnings));
+    }
+
+    [TestCase(true, false, 1)]
+    [TestCase(true, true, 0)]
+    [TestCase(false, false, 0)]
+    public void FromNetworks_WhereTheHostBelievesForwardedAddresses_Warns(bool isEnabled, bool isProxyNamed, int warnings)
+    {
+        using var logs = new LogLines();
+        Start(services =>
+        {
+            services.AddLogging(logging => logging.AddProvider(logs)).AddLangSmithInbound(static options => options.Trust.FromNetworks("10.0.0.0/8"));
+            if (isProxyNamed)
+                services.Configure<ForwardedHeadersOptions>(static options => options.KnownProxies.Add(IPAddress.Parse("10.0.0.9")));
+        }, arguments: isEnabled ? ["--ForwardedHeaders_Enabled=true"] : []);
+        Assert.That(logs.Ours.Count(static line => line.Event.Name == "ForwardedAddressesBelieved"), Is.EqualTo(warnings));
+    }
+
+    [Test]
+    public void Trust_ChangedAfterTheStart_ChangesNothing()
+    {
+        var app = Start(static services => services.AddLangSmithInbound(static options => options.Trust.When(static _ => throw new InvalidOperationException())));
+        app.ApplicationServices.GetRequiredService<IOptions<LangSmithInboundOptions>>().Value.Trust.FromAnyone();
+        app.Run(static context => context.Response.WriteAsync(TracingContextText()));
+        var context = new DefaultHttpContext { RequestServices = app.ApplicationServices };
+        context.Request.Headers["langsmith-trace"] = "20231114T221320123456Z018bcfe5-687b-7000-8000-000000000001";
+        using var counts = new Counts();
+        app.Build()(context).GetAwaiter().GetResult();
+        Assert.That(counts["langsmith.http.inbound:untrusted"], Is.EqualTo(1));
+
+        static string TracingContextText() => RunTree.Current?.Name ?? "";
     }
 
     [Test]
@@ -217,9 +260,11 @@ public sealed class TrustSetupTests
     private static TFailure Start<TFailure>(Action<IServiceCollection> register, Action<IApplicationBuilder>? use = null)
         where TFailure : Exception => Assert.Throws<TFailure>(() => Start(register, use))!;
 
-    private static IApplicationBuilder Start(Action<IServiceCollection> register, Action<IApplicationBuilder>? use = null, string environment = "Production")
+    private static IApplicationBuilder Start(Action<IServiceCollection> register, Action<IApplicationBuilder>? use = null, string environment = "Production", string[]? arguments = null)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = environment });
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = environment, Args = arguments });
+        // As in Development.
+        builder.Host.UseDefaultServiceProvider(static options => options.ValidateScopes = options.ValidateOnBuild = true);
         builder.Logging.ClearProviders();
         register(builder.Services);
         IApplicationBuilder app = builder.Build();

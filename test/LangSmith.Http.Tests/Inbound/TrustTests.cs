@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -190,12 +191,35 @@ public sealed class TrustTests
     }
 
     [Test]
-    public async Task FromAuthenticated_AskedBeforeUseAuthentication_TheHandlerAnswersOnce()
+    public async Task FromAuthenticated_AskedTooEarly_TheApplicationsOwnAnswerIsWhatItWouldBe()
     {
-        await using var server = await StartWithKeysAsync(Place.After, static trust => trust.FromAuthenticated());
-        var asked = server.Services.GetRequiredService<Asked>();
-        Assert.That(await IsTrustedAsync(server.Client, ("X-Key", "service")), Is.True);
-        Assert.That(asked.Count, Is.EqualTo(1));
+        await using var server = await StartWithKeysAsync(
+            Place.After,
+            static trust => trust.FromAuthenticated(),
+            // What completes the request for the scheme comes behind ours: asked before, the handler says no, and throws.
+            afterOurs: static context =>
+            {
+                context.Items["prepared"] = true;
+                context.Request.Headers["X-Key"] = context.Request.Query["key"];
+            });
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/?key=person");
+        request.Headers.Add("langsmith-trace", Trace);
+        request.Headers.Add("X-Guarded", "yes");
+        using var response = await server.Client.SendAsync(request);
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo("own run, user: person"));
+        Assert.That(response.Headers.TryGetValues("X-Renewed", out var renewed) ? renewed : [], Is.EqualTo(new[] { "1" }), "renewed once, by the application");
+    }
+
+    [Test]
+    public async Task FromAuthenticated_TheRule_WritesNothingIntoTheResponse()
+    {
+        await using var server = await StartWithKeysAsync(Place.Nowhere, static trust => trust.FromAuthenticated());
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/");
+        request.Headers.Add("langsmith-trace", Trace);
+        request.Headers.Add("X-Key", "person");
+        using var response = await server.Client.SendAsync(request);
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo("caller's run, user: none"));
+        Assert.That(response.Headers.Contains("X-Renewed"), Is.False);
     }
 
     [Test]
@@ -375,7 +399,8 @@ public sealed class TrustTests
         options => trust(options.Trust),
         static services =>
         {
-            services.AddSingleton<Asked>();
+            services.AddScoped<PerRequest>();
+            services.AddScoped<IAuthorizationHandler, PerRequestHandler>();
             services.AddAuthentication("X-Key")
                 .AddScheme<AuthenticationSchemeOptions, KeyHandler>("X-Key", null)
                 .AddScheme<AuthenticationSchemeOptions, KeyHandler>("X-Other-Key", null);
@@ -410,18 +435,35 @@ public sealed class TrustTests
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
     }
 
-    private sealed class Asked
+    /// <summary>Lives as long as a request, as a DbContext does.</summary>
+    private sealed class PerRequest : IAsyncDisposable
     {
-        internal int Count { get; set; }
+        public ValueTask DisposeAsync() => default;
+    }
+
+    private sealed class PerRequestHandler(PerRequest dependency) : IAuthorizationHandler
+    {
+        public Task HandleAsync(AuthorizationHandlerContext context)
+        {
+            GC.KeepAlive(dependency);
+            return Task.CompletedTask;
+        }
     }
 
     /// <summary>Authenticates by the header that has the scheme's name; its value is the role, and must not be empty.</summary>
-    private sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, Asked asked)
+    private sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, PerRequest dependency)
         : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
     {
         protected override Task<AuthenticateResult> HandleAuthenticateAsync()
         {
-            asked.Count++;
+            GC.KeepAlive(dependency);
+            if (Request.Headers.ContainsKey("X-Guarded") && !Context.Items.ContainsKey("prepared"))
+                throw new InvalidOperationException("AuthenticateAsync must not be called yet.");
+            Response.OnStarting(() =>
+            {
+                Response.Headers.Append("X-Renewed", "1");
+                return Task.CompletedTask;
+            });
             if (!Request.Headers.TryGetValue(Scheme.Name, out var role))
                 return Task.FromResult(AuthenticateResult.NoResult());
             if (string.IsNullOrEmpty(role))

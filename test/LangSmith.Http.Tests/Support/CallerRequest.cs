@@ -5,15 +5,16 @@ namespace LangSmith.Http.Tests;
 /// <summary>Requests as a service in front sends them.</summary>
 internal static class CallerRequest
 {
-    /// <summary>Gets a path with the two headers of a run: <see cref="Recording.RemoteDottedOrder"/> unless said otherwise.</summary>
+    /// <summary>Asks for a path with the two headers of a run: <see cref="Recording.RemoteDottedOrder"/> unless said otherwise.</summary>
     public static async Task<HttpResponseMessage> GetAsCallerAsync(
         this HttpClient client,
         string path,
         string? baggage = "langsmith-project=caller",
         string? trace = Recording.RemoteDottedOrder,
-        HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead)
+        HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead,
+        HttpMethod? method = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        using var request = new HttpRequestMessage(method ?? HttpMethod.Get, path);
         if (trace is not null)
             request.Headers.TryAddWithoutValidation("langsmith-trace", trace);
         if (baggage is not null)

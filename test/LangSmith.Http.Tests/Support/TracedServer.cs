@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.Tests;
@@ -47,6 +48,8 @@ internal sealed class TracedServer : IAsyncDisposable
         if (logs is not null)
             builder.Logging.AddProvider(logs).SetMinimumLevel(LogLevel.Trace);
         builder.WebHost.ConfigureKestrel(kestrel ?? (static options => options.Listen(IPAddress.Loopback, 0)));
+        // As in Development.
+        builder.Host.UseDefaultServiceProvider(static options => options.ValidateScopes = options.ValidateOnBuild = true);
         var recorder = new InMemoryRunRecorder();
         services?.Invoke(builder.Services);
         builder.Services.AddLangSmith(static options =>

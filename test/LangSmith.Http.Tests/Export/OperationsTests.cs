@@ -23,7 +23,7 @@ public sealed class OperationsTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That((entry.Status, entry.Description), Is.EqualTo((HealthStatus.Healthy, "Runs get to LangSmith.")));
-            Assert.That(entry.Data, Is.EqualTo(new Dictionary<string, object> { ["queued_operations"] = 0, ["queued_bytes"] = 0L, ["posted_operations"] = 1L, ["dropped_operations"] = 0L }));
+            Assert.That(entry.Data, Is.EqualTo(new Dictionary<string, object> { ["queued_operations"] = 0, ["queued_bytes"] = 0L, ["posted_operations"] = 2L, ["dropped_operations"] = 0L }));
         }
     }
 
@@ -83,8 +83,8 @@ public sealed class OperationsTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(meter.Queue(), Is.EqualTo((operations, bytes)));
-            Assert.That(meter["langsmith.http.export.posted"], Is.EqualTo(3));
-            Assert.That(meter["langsmith.http.export.dropped reason=unauthorized"], Is.EqualTo(3));
+            Assert.That(meter["langsmith.http.export.posted"], Is.EqualTo(6));
+            Assert.That(meter["langsmith.http.export.dropped reason=unauthorized"], Is.EqualTo(6));
             Assert.That(meter["langsmith.http.export.batch_size"], Is.EqualTo(6));
             Assert.That(meter.Counts["langsmith.http.export.batch_size"], Is.EqualTo(2));
             Assert.That(meter.Counts["langsmith.http.export.duration result=sent"], Is.EqualTo(1));

@@ -1,4 +1,3 @@
-using LangSmith.Http;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -7,7 +6,7 @@ namespace GatewayExample;
 /// <summary>The edge: a reverse proxy that anybody may call, and where every trace starts.</summary>
 internal static class Gateway
 {
-    public static async Task<WebApplication> StartAsync(string internalService, Wire wire, IRunRecorder recorder)
+    public static async Task<WebApplication> StartAsync(string internalService, Wire wire, Uri langSmith)
     {
         var builder = Loopback.CreateBuilder();
         builder.Services.AddLangSmith(o =>
@@ -15,7 +14,12 @@ internal static class Gateway
             o.Tracing = true;
             o.Project = "edge";
         });
-        builder.Services.AddSingleton(recorder);
+        builder.Services.AddLangSmithExport(o =>
+        {
+            o.Endpoint = $"{langSmith}";
+            o.ApiKey = "any";   // the collector does not look at it
+            o.ServiceName = "gateway";
+        });
         // An outside caller's headers decide nothing. What is behind the gateway continues the gateway's own run instead.
         builder.Services.AddLangSmithInbound(o =>
         {

@@ -5,7 +5,7 @@ namespace GatewayExample;
 /// <summary>The service behind the gateway: continues the gateway's run, whoever called the gateway.</summary>
 internal static class InternalService
 {
-    public static async Task<WebApplication> StartAsync(Wire wire, IRunRecorder recorder)
+    public static async Task<WebApplication> StartAsync(Wire wire, Uri langSmith)
     {
         var builder = Loopback.CreateBuilder();
         builder.Services.AddLangSmith(o =>
@@ -13,7 +13,12 @@ internal static class InternalService
             o.Tracing = true;
             o.Project = "internal";   // for traces that start here; the gateway's stay in the gateway's project
         });
-        builder.Services.AddSingleton(recorder);
+        builder.Services.AddLangSmithExport(o =>
+        {
+            o.Endpoint = $"{langSmith}";
+            o.ApiKey = "any";   // the collector does not look at it
+            o.ServiceName = "internal";
+        });
         // It trusts the gateway and nobody else. Here that is whoever is on this machine. In production name the network
         // the gateway calls from, or its certificate: o.Trust.FromClientCertificate(c => c.Thumbprint == …).
         builder.Services.AddLangSmithInbound(o => o.Trust.FromNetworks("127.0.0.0/8"));

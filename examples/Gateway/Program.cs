@@ -3,7 +3,7 @@ using GatewayExample;
 using LangSmith.Http;
 
 // A reverse proxy at the edge, in front of an internal service. Each has its own container, as if it were a process of its
-// own; they share nothing but sockets, and the LangSmith they record to: a local one, in this process.
+// own; they share nothing but sockets, and the LangSmith they post to: a local one, in this process.
 //
 //   anybody ──HTTP──▶ gateway ──HTTP──▶ internal service
 //                     trusts nobody,    trusts the gateway,
@@ -12,9 +12,9 @@ Console.OutputEncoding = Encoding.UTF8;
 
 var wire = new Wire();
 await using var collector = await LangSmithCollector.StartAsync();
-await using var service = await InternalService.StartAsync(wire, collector.CreateRecorder("internal"));
+await using var service = await InternalService.StartAsync(wire, collector.Endpoint);
 var serviceAddress = service.Urls.First();
-await using var gateway = await Gateway.StartAsync(serviceAddress, wire, collector.CreateRecorder("gateway"));
+await using var gateway = await Gateway.StartAsync(serviceAddress, wire, collector.Endpoint);
 var gatewayAddress = gateway.Urls.First();
 
 // Callers know nothing of tracing, or pretend to: a client without our handler.
@@ -23,7 +23,7 @@ var answers = new List<string>();
 foreach (var caller in Caller.All)
     answers.Add(await caller.AskAsync(http));
 
-// A run of the gateway ends behind its response. Should runs be missing, the checks say it better than an exception.
+// Runs are posted in the background, and the gateway's end behind its responses. Should runs be missing, the checks say it better than an exception.
 await collector.WaitForRunsAsync(2 * Caller.All.Count).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
 var traces = collector.Traces;

@@ -2,7 +2,7 @@ using LangSmith.Http;
 
 namespace NodeInterop;
 
-/// <summary>One call from a client of one language to a server of the other: what crossed, and what both recorded.</summary>
+/// <summary>One call from a client of one language to a server of the other: what crossed, and what both posted.</summary>
 internal sealed class Crossing(string title)
 {
     /// <summary>The <c>langsmith-trace</c> header, as the server received it.</summary>
@@ -13,8 +13,18 @@ internal sealed class Crossing(string title)
 
     public string Answer { get; set; } = "";
 
-    /// <summary>The runs of both services: the client's first.</summary>
-    public IReadOnlyList<ServiceRun> Runs { get; set; } = [];
+    /// <summary>The runs of all traces: the client's first.</summary>
+    public IReadOnlyList<CollectedRun> Runs { get; private set; } = [];
+
+    private IReadOnlyList<CollectorProblem> Problems { get; set; } = [];
+
+    /// <summary>Takes what both sides posted, and leaves the collector empty.</summary>
+    public void Take(LangSmithCollector collector)
+    {
+        Runs = [.. collector.Traces.SelectMany(trace => trace.Runs)];
+        Problems = collector.Problems;
+        collector.Clear();
+    }
 
     public void Print()
     {
@@ -25,11 +35,13 @@ internal sealed class Crossing(string title)
         foreach (var run in Runs)
         {
             var name = run.ParentRunId is null ? run.Name : $"└─ {run.Name}";
-            Console.WriteLine($"  {name,-10} {run.Service,-8} {run.Id}  project={run.Project}  thread_id={run.ThreadId}");
+            Console.WriteLine($"  {name,-10} {run.Service,-12} {run.Id}  project={run.Project}  thread_id={ThreadOf(run)}");
         }
 
         Console.WriteLine($"  answer: {Answer}");
         Console.WriteLine();
+        foreach (var problem in Problems)
+            Console.WriteLine($"  {problem}");
         foreach (var (what, holds) in Checks())
             Console.WriteLine($"  {(holds ? '✓' : '✗')} {what}");
         Console.WriteLine();
@@ -46,8 +58,11 @@ internal sealed class Crossing(string title)
             ("and its dotted order the client's, a dot, and one segment with its own id",
                 server.DottedOrder.Length == client.DottedOrder.Length + 59   // a dot, 22 of time, 36 of id
                 && server.DottedOrder.StartsWith(client.DottedOrder + ".", StringComparison.Ordinal)
-                && server.DottedOrder.EndsWith(server.Id, StringComparison.Ordinal)),
-            ("both are in the client's project and thread", client.Project is not null && server.Project == client.Project && client.ThreadId is not null && server.ThreadId == client.ThreadId),
+                && server.DottedOrder.EndsWith(server.Id.ToString(), StringComparison.Ordinal)),
+            ("both are in the client's project and thread", server.Project == client.Project && ThreadOf(client) is not null && ThreadOf(server) == ThreadOf(client)),
+            ("the collector has no problems with either", Problems.Count == 0),
         ];
     }
+
+    private static string? ThreadOf(CollectedRun run) => run.Metadata.TryGetValue("thread_id", out var id) ? id.GetString() : null;
 }

@@ -10,7 +10,7 @@ internal sealed class DotNetClient : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    public DotNetClient(Uri server)
+    public DotNetClient(Uri server, Uri langSmith)
     {
         var services = new ServiceCollection();
         services.AddLangSmith(o =>
@@ -18,13 +18,16 @@ internal sealed class DotNetClient : IAsyncDisposable
             o.Tracing = true;
             o.Project = "from C#";
         });
-        services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        services.AddLangSmithExport(o =>
+        {
+            o.Endpoint = $"{langSmith}";
+            o.ApiKey = "any";   // the collector does not look at it
+            o.ServiceName = "C#";
+        });
         services.AddHttpClient("server", c => c.BaseAddress = server)
             .AddHttpMessageHandler<LangSmithPropagationHandler>();   // this one line is the product
         _services = services.BuildServiceProvider();
     }
-
-    public IReadOnlyList<RecordedRun> Runs => ((InMemoryRunRecorder)_services.GetRequiredService<IRunRecorder>()).Runs;
 
     public Task<string> SayAsync(string text)
     {
@@ -38,5 +41,6 @@ internal sealed class DotNetClient : IAsyncDisposable
         }, inputs: new { text });
     }
 
+    /// <summary>Posts the runs that wait, and ends.</summary>
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 }

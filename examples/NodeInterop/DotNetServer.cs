@@ -9,7 +9,7 @@ namespace NodeInterop;
 /// </summary>
 internal static class DotNetServer
 {
-    public static async Task<WebApplication> StartAsync(Crossing crossing)
+    public static async Task<WebApplication> StartAsync(Crossing crossing, Uri langSmith)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Error);
@@ -21,7 +21,12 @@ internal static class DotNetServer
             o.Tracing = true;
             o.Project = "the server's own";
         });
-        builder.Services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        builder.Services.AddLangSmithExport(o =>
+        {
+            o.Endpoint = $"{langSmith}";
+            o.ApiKey = "any";   // the collector does not look at it
+            o.ServiceName = "C#";
+        });
         builder.Services.AddLangSmithInbound(o => o.Trust.FromNetworks("127.0.0.0/8", "::1/128"));
 
         var app = builder.Build();
@@ -44,6 +49,4 @@ internal static class DotNetServer
         await app.StartAsync();
         return app;
     }
-
-    public static IReadOnlyList<RecordedRun> RunsOf(WebApplication app) => ((InMemoryRunRecorder)app.Services.GetRequiredService<IRunRecorder>()).Runs;
 }

@@ -1,10 +1,11 @@
 using System.ComponentModel;
 using System.Net;
 using System.Text;
+using LangSmith.Http;
 using NodeInterop;
 
 // The "distributed tracing" page of the LangSmith docs with one side in C#, both ways round. The other side is the
-// official JavaScript SDK. Each side records its own runs; that they are one tree is the headers' doing.
+// official JavaScript SDK. Each side posts its own runs to a LangSmith in this process; that they are one tree is the headers' doing.
 //
 //   1.  C# client  ──HTTP──▶  Express server
 //   2.  Node client  ──HTTP──▶  ASP.NET Core server
@@ -21,27 +22,28 @@ catch (Win32Exception exception)
     return 2;
 }
 
-await using var sink = await RunSink.StartAsync();
+await using var collector = await LangSmithCollector.StartAsync();
 
 var first = new Crossing("1. C# client → Express server");
-await using (var express = NodeProgram.Start("server.mjs", sink.EndpointOf("Express")))
+await using (var express = NodeProgram.Start("server.mjs", collector.Endpoint))
 {
     var address = new Uri(await express.ReadLineAsync());
-    await using var client = new DotNetClient(address);
-    first.Answer = await client.SayAsync("你好 from C#");
+    await using (var client = new DotNetClient(address, collector.Endpoint))
+        first.Answer = await client.SayAsync("你好 from C#");
     first.Trace = await express.ReadLineAsync();
     first.Baggage = await express.ReadLineAsync();
     await express.EndAsync();
-    first.Runs = [.. client.Runs.Select(run => ServiceRun.Of("C#", run)), .. sink.RunsOf("Express")];
+    first.Take(collector);
 }
 
 var second = new Crossing("2. Node client → ASP.NET Core server");
-await using (var server = await DotNetServer.StartAsync(second))
-await using (var client = NodeProgram.Start("client.mjs", sink.EndpointOf("Node"), server.Urls.Single()))
+await using (var server = await DotNetServer.StartAsync(second, collector.Endpoint))
+await using (var client = NodeProgram.Start("client.mjs", collector.Endpoint, server.Urls.Single()))
 {
     second.Answer = await client.ReadLineAsync();
     await client.EndAsync();
-    second.Runs = [.. sink.RunsOf("Node"), .. DotNetServer.RunsOf(server).Select(run => ServiceRun.Of("C#", run))];
+    await server.StopAsync();   // posts what waits
+    second.Take(collector);
 }
 
 Crossing[] crossings = [first, second];

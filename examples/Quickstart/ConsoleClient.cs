@@ -7,7 +7,7 @@ internal sealed class ConsoleClient : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    public ConsoleClient(Uri gateway, IRunRecorder recorder)
+    public ConsoleClient(Uri gateway, Uri langSmith)
     {
         var services = new ServiceCollection();
         services.AddLangSmith(o =>
@@ -15,7 +15,12 @@ internal sealed class ConsoleClient : IAsyncDisposable
             o.Tracing = true;
             o.Project = "quickstart";
         });
-        services.AddSingleton(recorder);
+        services.AddLangSmithExport(o =>
+        {
+            o.Endpoint = $"{langSmith}";
+            o.ApiKey = "any";   // the collector does not look at it
+            o.ServiceName = "console";
+        });
         services.AddHttpClient<AnswerClient>(c =>
             {
                 c.BaseAddress = gateway;

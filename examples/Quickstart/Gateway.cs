@@ -5,7 +5,7 @@ namespace Quickstart;
 /// <summary>The service in the middle: continues the console's trace, calls the worker, or leaves it a job.</summary>
 internal static class Gateway
 {
-    public static async Task<WebApplication> StartAsync(Uri worker, JobQueue queue, Wire wire, IRunRecorder recorder)
+    public static async Task<WebApplication> StartAsync(Uri worker, JobQueue queue, Wire wire, Uri langSmith)
     {
         var builder = Loopback.CreateBuilder();
         // Its project is for traces that start here. The console's traces stay in the console's project.
@@ -14,7 +14,12 @@ internal static class Gateway
             o.Tracing = true;
             o.Project = "gateway";
         });
-        builder.Services.AddSingleton(recorder);
+        builder.Services.AddLangSmithExport(o =>
+        {
+            o.Endpoint = $"{langSmith}";
+            o.ApiKey = "any";   // the collector does not look at it
+            o.ServiceName = "gateway";
+        });
         // Whose traces it continues: its caller is on this machine. There is no default.
         builder.Services.AddLangSmithInbound(o => o.Trust.FromNetworks("127.0.0.0/8"));
         builder.Services.AddHttpClient("worker", c =>

@@ -4,7 +4,7 @@ using LangSmith.Http;
 using Quickstart;
 
 // One trace across three services. Each has its own container, as if it were a process of its own; they share nothing but
-// sockets, a queue, and the LangSmith they record to: a local one, in this process.
+// sockets, a queue, and the LangSmith they post to: a local one, in this process.
 //
 //   console ──HTTP──▶ gateway ──HTTP──▶ worker
 //                        └──────queue─────▶
@@ -23,11 +23,11 @@ Question[] questions =
 var wire = new Wire();
 var queue = new JobQueue();
 await using var collector = await LangSmithCollector.StartAsync();
-await using var worker = await Worker.StartAsync(queue, wire, collector.CreateRecorder("worker"));
+await using var worker = await Worker.StartAsync(queue, wire, collector.Endpoint);
 var workerAddress = worker.Urls.First();
-await using var gateway = await Gateway.StartAsync(new Uri(workerAddress), queue, wire, collector.CreateRecorder("gateway"));
+await using var gateway = await Gateway.StartAsync(new Uri(workerAddress), queue, wire, collector.Endpoint);
 var gatewayAddress = gateway.Urls.First();
-await using var console = new ConsoleClient(new Uri(gatewayAddress), collector.CreateRecorder("console"));
+await using var console = new ConsoleClient(new Uri(gatewayAddress), collector.Endpoint);
 
 // All at once: every flow has a run of its own.
 var answers = await Task.WhenAll(questions.Select(console.AskAsync));

@@ -15,7 +15,7 @@ internal static class Worker
 
     private static int s_isBusy = 1;
 
-    public static async Task<WebApplication> StartAsync(JobQueue queue, Wire wire, IRunRecorder recorder)
+    public static async Task<WebApplication> StartAsync(JobQueue queue, Wire wire, Uri langSmith)
     {
         var builder = Loopback.CreateBuilder();
         builder.Services.AddLangSmith(o =>
@@ -23,7 +23,12 @@ internal static class Worker
             o.Tracing = true;
             o.Project = "worker";
         });
-        builder.Services.AddSingleton(recorder);
+        builder.Services.AddLangSmithExport(o =>
+        {
+            o.Endpoint = $"{langSmith}";
+            o.ApiKey = "any";   // the collector does not look at it
+            o.ServiceName = "worker";
+        });
         builder.Services.AddLangSmithInbound(o => o.Trust.FromNetworks("127.0.0.0/8"));
         builder.Services.AddSingleton(queue);
         builder.Services.AddSingleton(wire);

@@ -4,11 +4,12 @@ using LangSmith.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-// Trimmed, and compiled ahead of time: exits 0 when a run's headers arrive, its payloads are recorded, and a server
-// continues it.
+// Trimmed, and compiled ahead of time: exits 0 when a run's headers arrive, its payloads are recorded, a server continues
+// it, and another run is posted, by the same server taken for LangSmith.
 var builder = WebApplication.CreateSlimBuilder();
 builder.WebHost.UseUrls("http://127.0.0.1:0");
 builder.Logging.ClearProviders();
@@ -22,6 +23,14 @@ builder.Services.AddLangSmithInbound(options =>
 await using var app = builder.Build();
 app.UseLangSmithTracing();
 app.MapGet("/answers/{topic}", static (HttpContext context) => context.Response.WriteAsync("because"));
+var posted = "";
+app.MapGet("/info", static (HttpContext context) => context.Response.WriteAsync("{}"));
+app.MapPost("/runs/multipart", async (HttpContext context) =>
+{
+    using var reader = new StreamReader(context.Request.Body);
+    posted = $"{context.Request.Headers["x-api-key"]} {await reader.ReadToEndAsync()}";
+    context.Response.StatusCode = StatusCodes.Status202Accepted;
+});
 await app.StartAsync();
 
 var services = new ServiceCollection();
@@ -58,9 +67,23 @@ if (run.Inputs?.GetProperty("question").GetProperty("Text").GetString() != "why?
     problems.Add($"inputs {run.Inputs}");
 if (run.Outputs?.GetProperty("output").GetString() != "because")
     problems.Add($"outputs {run.Outputs}");
+// Configured by name, validated, posted when the container ends.
+await using (var exporting = new ServiceCollection()
+    .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection([new("LangSmith:Endpoint", app.Urls.First()), new("LangSmith:ApiKey", "key"), new("LangSmith:Tracing", "true")]).Build())
+    .AddLangSmith().AddLangSmithExport().BuildServiceProvider())
+{
+    exporting.GetRequiredService<LangSmithTracer>().Run("export", static _ => "exported", "what?");
+}
+
+foreach (var part in (string[])["key ------LangSmithFormBoundary", "\"name\":\"export\"", "{\"input\":\"what?\"}", "{\"output\":\"exported\"}"])
+{
+    if (!posted.Contains(part, StringComparison.Ordinal))
+        problems.Add($"posted {posted}, expected {part}");
+}
+
 // The server's run ends behind the response.
 await app.StopAsync();
-var continued = ((InMemoryRunRecorder)app.Services.GetRequiredService<IRunRecorder>()).Runs.Single();
+var continued = ((InMemoryRunRecorder)app.Services.GetRequiredService<IRunRecorder>()).Runs.Single(static run => run.ParentRunId is not null);
 if (continued.ParentRunId != run.Id || continued.Name != "GET /answers/{topic}")
     problems.Add($"the server recorded {continued.Name} below {continued.ParentRunId}");
 if (continued.Outputs?.GetProperty("status_code").GetInt32() != 200)

@@ -22,6 +22,8 @@ internal sealed class ConfigureLangSmithOptions(IConfiguration? section) : IConf
             options.Tracing = tracing;
         if (section[nameof(LangSmithOptions.Project)] is { } project)
             options.Project = project;
+        if (section[nameof(LangSmithOptions.AgentAddress)] is { } address)
+            options.AgentAddress = address;
     }
 
     public IChangeToken GetChangeToken() => section?.GetReloadToken() ?? new CancellationChangeToken(CancellationToken.None);

@@ -38,6 +38,16 @@ public sealed class LangSmithOptions
     /// </value>
     public string? Project { get; set; }
 
+    /// <summary>
+    /// The agent address of traces that start here, instead of a <see cref="Project"/>:
+    /// <c>lrn:agents/&lt;id&gt;/environments/&lt;local, development, staging or production&gt;</c>.
+    /// </summary>
+    /// <value>
+    /// Default: null, which asks the environment when no project is given: <c>LANGSMITH_AGENT_ID</c> and
+    /// <c>LANGSMITH_AGENT_ENVIRONMENT</c>, both or none.
+    /// </value>
+    public string? AgentAddress { get; set; }
+
     /// <summary>How inputs, outputs, metadata and event payloads become JSON when they are handed over.</summary>
     /// <value>
     /// Default: web defaults (camel case), no HTML escaping, cycles ignored, NaN and infinities as strings. Trimmed and

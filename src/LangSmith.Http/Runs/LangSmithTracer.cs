@@ -107,6 +107,10 @@ public sealed partial class LangSmithTracer
             return NotSampled();
         }
 
+        var project = parent?.Address is not null ? null : parent?.Project ?? ambient?.Project;
+        var address = parent?.Address;
+        if (project is null && address is null)
+            (project, address) = (_state.Project, _state.Address);
         var run = new RunTree(
             this,
             string.IsNullOrWhiteSpace(name) ? "Unnamed" : name,
@@ -114,8 +118,8 @@ public sealed partial class LangSmithTracer
             start,
             new DottedOrder.Identity(parent?.TraceId ?? id, id, parent?.RunId, start),
             DottedOrder.Append(parent?.DottedOrder, start, id),
-            parent?.Address is not null ? null : parent?.Project ?? ambient?.Project ?? _state.Project,
-            parent?.Address,
+            project,
+            address,
             StartTags(parent, isLocal, ambient, options),
             StartMetadata(parent, isLocal, given.IsCurrent && isLocal ? ambient?.MetadataSinceRun : ambient?.Metadata, options),
             CaptureInputs(inputs));

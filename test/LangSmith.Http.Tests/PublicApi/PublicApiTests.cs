@@ -11,7 +11,7 @@ public sealed class PublicApiTests
 
     private static readonly NullabilityInfoContext Nullability = new();
 
-    private static readonly Assembly[] Packages = [typeof(RunContext).Assembly, typeof(InboundTracing).Assembly, typeof(LangSmithCollector).Assembly];
+    private static readonly Assembly[] Packages = [typeof(RunContext).Assembly, typeof(InboundTracing).Assembly, typeof(LangSmithCollector).Assembly, typeof(LangSmithExporter).Assembly];
 
     [TestCaseSource(nameof(Packages))]
     public void PublicApi_ComparedWithTheApprovedFile_IsTheSame(Assembly package)

@@ -1,0 +1,11 @@
+using Microsoft.Extensions.Options;
+
+namespace LangSmith.Http;
+
+internal sealed class LangSmithExportOptionsValidator : IValidateOptions<LangSmithExportOptions>
+{
+    public ValidateOptionsResult Validate(string? name, LangSmithExportOptions options) =>
+        ExportSettingsReader.TryRead(options, out var errors) is not null
+            ? ValidateOptionsResult.Success
+            : ValidateOptionsResult.Fail(errors.Select(static error => $"{nameof(LangSmithExportOptions)}: {error}"));
+}

@@ -1,0 +1,89 @@
+using LangSmith.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers the exporter.</summary>
+public static class LangSmithExportServiceCollectionExtensions
+{
+    private static readonly Func<IServiceProvider, object> DefaultSource = static provider =>
+        new ConfigureLangSmithExportOptions(provider.GetService<IConfiguration>()?.GetSection(LangSmithOptions.SectionName));
+
+    /// <summary>
+    /// Posts runs to LangSmith: registers <see cref="LangSmithExporter"/> as the <see cref="IRunRecorder"/>, and what
+    /// <c>AddLangSmith()</c> registers. Where there is an <see cref="IConfiguration"/>, its section <c>LangSmith</c> is
+    /// read. Calling it twice is calling it once.
+    /// </summary>
+    /// <param name="services">The services.</param>
+    /// <returns>The services.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <remarks>
+    /// The requests are sent by the factory's client <see cref="LangSmithExporter.HttpClientName"/>. It has nothing of what
+    /// <c>ConfigureHttpClientDefaults</c> adds to clients; configure it by its name. Of several <see cref="IRunRecorder"/>s
+    /// the one registered last is told of runs, as ever in a container: one that a test registers behind this call is used
+    /// in place of the exporter, which then posts nothing.
+    /// </remarks>
+    public static IServiceCollection AddLangSmithExport(this IServiceCollection services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddLangSmith();
+        if (services.Any(static service => service.ServiceType == typeof(LangSmithExporter)))
+            return services;
+
+        services.AddOptions<LangSmithExportOptions>().ValidateOnStart();
+        // First of all sources, whatever was configured before this call: code wins over configuration.
+        services.Insert(0, new ServiceDescriptor(typeof(IConfigureOptions<LangSmithExportOptions>), DefaultSource, ServiceLifetime.Singleton));
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithExportOptions>, LangSmithExportOptionsValidator>());
+        AddClient(services);
+        services.AddSingleton(static provider =>
+        {
+            var options = provider.GetRequiredService<IOptions<LangSmithExportOptions>>().Value;
+            options.ServiceName ??= provider.GetService<IHostEnvironment>()?.ApplicationName;
+            return new LangSmithExporter(
+                ExportSettingsReader.TryRead(options, out var errors) ?? throw new OptionsValidationException(Options.Options.DefaultName, typeof(LangSmithExportOptions), errors),
+                ExportClient.From(provider.GetRequiredService<IHttpClientFactory>()),
+                provider.GetService<TimeProvider>() ?? TimeProvider.System,
+                provider.GetRequiredService<ILoggerFactory>().CreateLogger(ExportLog.Category));
+        });
+        services.AddSingleton<IRunRecorder>(static provider => provider.GetRequiredService<LangSmithExporter>());
+        services.AddSingleton<IHostedService, ExportLifetime>();
+        return services;
+    }
+
+    /// <inheritdoc cref="AddLangSmithExport(IServiceCollection)"/>
+    /// <param name="services">The services.</param>
+    /// <param name="configure">Sets options; it wins over environment and configuration.</param>
+    public static IServiceCollection AddLangSmithExport(this IServiceCollection services, Action<LangSmithExportOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        services.AddLangSmithExport();
+        services.Configure(configure);
+        return services;
+    }
+
+    /// <inheritdoc cref="AddLangSmithExport(IServiceCollection)"/>
+    /// <param name="services">The services.</param>
+    /// <param name="section">The section to read besides <c>LangSmith</c>, and over it; it is read once.</param>
+    public static IServiceCollection AddLangSmithExport(this IServiceCollection services, IConfigurationSection section)
+    {
+        ArgumentNullException.ThrowIfNull(section);
+        services.AddLangSmith(section);
+        services.AddLangSmithExport();
+        // Behind the sections that are there, and before all code.
+        var last = services.Last(static service => ReferenceEquals(service.ImplementationFactory, DefaultSource)
+            || service.ImplementationInstance is ConfigureLangSmithExportOptions);
+        services.Insert(services.IndexOf(last) + 1, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithExportOptions>>(new ConfigureLangSmithExportOptions(section)));
+        return services;
+    }
+
+    private static void AddClient(IServiceCollection services)
+    {
+        services.AddHttpClient(LangSmithExporter.HttpClientName).RemoveAllLoggers();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<HttpClientFactoryOptions>, ExportClient>());
+    }
+}

@@ -1,0 +1,27 @@
+using Microsoft.Extensions.Logging;
+
+namespace LangSmith.Http;
+
+/// <summary>Every log line of the package. Lines say reasons and counts, never the key or a payload. Event ids are 40 and up.</summary>
+internal static partial class ExportLog
+{
+    internal const string Category = "LangSmith.Http.Export";
+
+    [LoggerMessage(40, LogLevel.Information, "Runs go to {Endpoint}.", EventName = "Exporting")]
+    internal static partial void Exporting(ILogger logger, Uri endpoint);
+
+    [LoggerMessage(41, LogLevel.Debug, "A batch of runs is tried again in {Delay}: {Cause}.", EventName = "Retry")]
+    internal static partial void Retry(ILogger logger, string cause, TimeSpan delay);
+
+    [LoggerMessage(42, LogLevel.Warning, "{Count} starts and ends of runs did not get to LangSmith in the last minute ({Reason}). {Remedy}", EventName = "Dropped")]
+    internal static partial void Dropped(ILogger logger, long count, string reason, string remedy);
+
+    [LoggerMessage(43, LogLevel.Debug, "GET /info failed ({Cause}); the defaults are used.", EventName = "InfoFailed")]
+    internal static partial void InfoFailed(ILogger logger, string cause);
+
+    [LoggerMessage(44, LogLevel.Error, "Sending runs failed; the batch is dropped, the next one is sent. Please report it.", EventName = "ExportFailed")]
+    internal static partial void ExportFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(45, LogLevel.Warning, "There is no LangSmith API key: runs are posted without. Set LANGSMITH_API_KEY, LangSmith:ApiKey or LangSmithExportOptions.ApiKey.", EventName = "NoKey")]
+    internal static partial void NoKey(ILogger logger);
+}

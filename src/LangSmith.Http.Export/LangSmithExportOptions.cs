@@ -1,0 +1,81 @@
+namespace LangSmith.Http;
+
+/// <summary>
+/// Where runs are posted, and within which bounds. Precedence: environment, then <c>IConfiguration</c> (section
+/// <c>LangSmith</c>), then code. Each variable named here is also read with the prefix <c>LANGCHAIN_</c>.
+/// </summary>
+public sealed class LangSmithExportOptions
+{
+    /// <summary>LangSmith's address, without a path of the API.</summary>
+    /// <value>
+    /// Default: null, which asks <c>LANGSMITH_ENDPOINT</c>, else <c>https://api.smith.langchain.com</c>. In the EU it is
+    /// <c>https://eu.api.smith.langchain.com</c>; a self-hosted one usually ends in <c>/api</c> or <c>/api/v1</c>.
+    /// </value>
+    public string? Endpoint { get; set; }
+
+    /// <summary>The API key. It is never logged.</summary>
+    /// <value>Default: null, which asks <c>LANGSMITH_API_KEY</c>. Without one nothing is sent as a key.</value>
+    public string? ApiKey { get; set; }
+
+    /// <summary>The workspace; needed where the key is one of an organization with several.</summary>
+    /// <value>Default: null, which asks <c>LANGSMITH_WORKSPACE_ID</c>.</value>
+    public string? WorkspaceId { get; set; }
+
+    /// <summary>
+    /// Which share of the traces that start here is recorded, decided by the trace's id: every service, and the TypeScript
+    /// SDK, with the same rate decides alike. The runs of a trace another service records are all recorded.
+    /// </summary>
+    /// <value>Default: null, which asks <c>LANGSMITH_TRACING_SAMPLING_RATE</c>, else 1. 0 to 1.</value>
+    public double? SamplingRate { get; set; }
+
+    /// <summary>Sends <c>{}</c> instead of inputs.</summary>
+    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_INPUTS</c>; only <c>true</c> means true.</value>
+    public bool? HideInputs { get; set; }
+
+    /// <summary>Sends <c>{}</c> instead of outputs.</summary>
+    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_OUTPUTS</c>; only <c>true</c> means true.</value>
+    public bool? HideOutputs { get; set; }
+
+    /// <summary>Sends no metadata to LangSmith. The headers of requests to other services still carry it.</summary>
+    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_METADATA</c>; only <c>true</c> means true.</value>
+    public bool? HideMetadata { get; set; }
+
+    /// <summary>Further headers of each request, for a proxy for example; they never replace the key and the workspace.</summary>
+    /// <value>Default: none.</value>
+    public IDictionary<string, string> Headers { get; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The service whose runs these are (<c>extra.runtime.service</c>); a local collector shows it.</summary>
+    /// <value>Default: null; with a host, the application's name.</value>
+    public string? ServiceName { get; set; }
+
+    /// <summary>How many starts and ends of runs wait or are on their way at most; newer ones are dropped and counted.</summary>
+    /// <value>Default: 100,000. At least 1.</value>
+    public int MaxQueuedOperations { get; set; } = 100_000;
+
+    /// <summary>About how many bytes wait or are on their way at most; newer ones are dropped and counted.</summary>
+    /// <value>Default: 128 MiB. At least 64 KiB.</value>
+    public long MaxQueuedBytes { get; set; } = 128L << 20;
+
+    /// <summary>How many starts and ends of runs are sent in one request at most; the server may say less.</summary>
+    /// <value>Default: 1000. 1 to 1000.</value>
+    public int MaxBatchOperations { get; set; } = 1000;
+
+    /// <summary>How long a run waits for others before it is sent.</summary>
+    /// <value>Default: 250 milliseconds. 1 millisecond to 1 minute.</value>
+    public TimeSpan FlushInterval { get; set; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How long one attempt of a request may take.</summary>
+    /// <value>Default: 30 seconds. 1 second to 10 minutes.</value>
+    public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a batch is tried again before it is dropped. The queue's bounds may drop newer runs before.</summary>
+    /// <value>Default: 5 minutes. 1 second to 1 hour.</value>
+    public TimeSpan MaxRetryTime { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long the last runs are given when the application ends, within the host's own shutdown timeout.</summary>
+    /// <value>Default: 10 seconds. 0 to 10 minutes.</value>
+    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    // Set while configuring, reported by the validator.
+    internal List<string> ConfigurationErrors { get; } = [];
+}

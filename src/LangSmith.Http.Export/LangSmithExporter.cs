@@ -1,0 +1,394 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LangSmith.Http;
+
+/// <summary>
+/// Posts runs to LangSmith in the background. What it is told is queued, within bounds, and never blocks the caller; a
+/// LangSmith that is slow, wrong or gone costs runs, which are counted, and nothing else. Registered by
+/// <c>AddLangSmithExport()</c>; without a container make one with the constructor. Thread-safe.
+/// </summary>
+/// <example>
+/// Without a host:
+/// <code>
+/// await using var exporter = new LangSmithExporter();      // LANGSMITH_API_KEY, LANGSMITH_ENDPOINT…
+/// var tracer = new LangSmithTracer(exporter);
+/// …
+/// await exporter.FlushAsync(TimeSpan.FromSeconds(5));      // at the end of a short-lived function
+/// </code>
+/// </example>
+public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposable
+{
+    /// <summary>The name of the factory's client that posts, to be configured (proxy, certificates, primary handler).</summary>
+    public const string HttpClientName = "LangSmith.Http.Export";
+
+    private const int ConcurrentBatches = 4;
+    private static readonly TimeSpan FaultPause = TimeSpan.FromSeconds(1);
+
+    private const string AbandonedError = "The application ended before the run did.";
+
+    private readonly ExportSettings _settings;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger _logger;
+    private readonly RunQueue _queue;
+    private readonly IngestClient _client;
+    private readonly DropLog _drops;
+    private readonly HttpClient? _ownClient;
+    private readonly SemaphoreSlim _slots = new(ConcurrentBatches);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly object _gate = new();
+    private TaskCompletionSource _hurry = NewSignal();
+    private int _flushes;
+    private long _posted;
+    private long? _failureSaidAt;
+    private volatile Task? _loop;
+    private Task? _stopping;
+    private bool _isAnnounced;
+
+    /// <summary>Makes an exporter without a container.</summary>
+    /// <param name="options">Where runs are posted; null means the defaults, which ask the environment.</param>
+    /// <param name="handler">Sends the requests; null means a <see cref="SocketsHttpHandler"/> of its own. It is disposed with the exporter.</param>
+    /// <param name="timeProvider">The clock; null means the system's.</param>
+    /// <param name="logger">Where is logged; null means nowhere.</param>
+    /// <exception cref="ArgumentException">The options are invalid; the message names the option and the remedy.</exception>
+    public LangSmithExporter(
+        LangSmithExportOptions? options = null, HttpMessageHandler? handler = null, TimeProvider? timeProvider = null, ILogger<LangSmithExporter>? logger = null)
+        : this(
+            ExportSettingsReader.TryRead(options ?? new LangSmithExportOptions(), out var errors) ?? throw new ArgumentException(string.Join(' ', errors), nameof(options)),
+            new HttpClient(handler ?? CreateHandler()) { Timeout = Timeout.InfiniteTimeSpan },
+            timeProvider ?? TimeProvider.System,
+            logger ?? (ILogger)NullLogger.Instance)
+    {
+    }
+
+    internal LangSmithExporter(ExportSettings settings, Func<HttpClient> createClient, TimeProvider timeProvider, ILogger logger)
+    {
+        _settings = settings;
+        _timeProvider = timeProvider;
+        _logger = logger = new QuietLogger(logger);
+        _queue = new RunQueue(settings.Options.MaxQueuedOperations, settings.Options.MaxQueuedBytes, timeProvider);
+        _client = new IngestClient(settings, createClient, timeProvider, logger);
+        _drops = new DropLog(logger, timeProvider);
+        ExportTelemetry.Track(_queue);
+    }
+
+    private LangSmithExporter(ExportSettings settings, HttpClient client, TimeProvider timeProvider, ILogger logger)
+        : this(settings, () => client, timeProvider, logger) =>
+        _ownClient = client;
+
+    /// <summary>How many starts and ends of runs wait or are on their way.</summary>
+    public int QueuedOperations => _queue.Count;
+
+    /// <summary>About how many bytes they are.</summary>
+    public long QueuedBytes => _queue.Bytes;
+
+    /// <summary>How many starts and ends of runs LangSmith has taken.</summary>
+    public long PostedOperations => Interlocked.Read(ref _posted);
+
+    /// <summary>How many starts and ends of runs did not get to LangSmith, for whatever reason.</summary>
+    public long DroppedOperations => _drops.Total;
+
+    /// <summary>What is wrong at the moment, in words; null when nothing is.</summary>
+    internal string? Trouble =>
+        _drops.Recent is { } reason ? $"Runs were dropped within the last minute: {reason}"
+        : _queue.Count > _settings.Options.MaxQueuedOperations / 2 || _queue.Bytes > _settings.Options.MaxQueuedBytes / 2 ? "The queue is more than half full: LangSmith is slow, or gone."
+        : null;
+
+    /// <inheritdoc/>
+    public bool ShouldRecord(Guid traceId) => TraceSampler.ShouldRecord(traceId, _settings.SamplingRate);
+
+    /// <inheritdoc/>
+    public void OnStart(RunTree run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        Enqueue(new RunOperation(run, isCreate: true, _settings) { Link = LinkWith(Activity.Current, run) }, static (queue, operation) => queue.TryStart(operation));
+    }
+
+    /// <inheritdoc/>
+    public void OnEnd(RunTree run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        Enqueue(new RunOperation(run, isCreate: false, _settings), static (queue, operation) => queue.TryEnd(operation));
+    }
+
+    /// <summary>Waits until everything that was queued before this call is posted, or given up.</summary>
+    /// <param name="timeout">How long at most; <see cref="Timeout.InfiniteTimeSpan"/> waits as long as it takes.</param>
+    /// <param name="cancellationToken">Ends the wait, not the posting.</param>
+    /// <returns>True when it is; false when the time was over before.</returns>
+    public async Task<bool> FlushAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        using var late = new CancellationTokenSource(timeout, _timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        var last = _queue.LastSequence;
+        Interlocked.Increment(ref _flushes);
+        Hurry();
+        try
+        {
+            while (true)
+            {
+                var changed = _queue.Changed;
+                if (_queue.IsDone(last))
+                    return true;
+                await changed.WaitAsync(either.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _flushes);
+        }
+    }
+
+    /// <summary>
+    /// Ends what is still open with an error that says so, posts what is queued for <see cref="LangSmithExportOptions.ShutdownTimeout"/>
+    /// at most, and stops. What is left is counted as dropped, and so is what comes later.
+    /// </summary>
+    public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
+
+    /// <summary>Does what <see cref="DisposeAsync"/> does, and waits for it; for containers that are disposed synchronously.</summary>
+    public void Dispose() => Task.Run(() => StopAsync(CancellationToken.None)).GetAwaiter().GetResult();
+
+    internal static SocketsHttpHandler CreateHandler() => new()
+    {
+        // Nobody's trace: no span of its own, no header of the runtime.
+        ActivityHeadersPropagator = null,
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+    };
+
+    internal Task StopAsync(CancellationToken cancellationToken)
+    {
+        // Whoever stops it too waits for the same end.
+        lock (_gate)
+            return _stopping ??= StopOnceAsync(cancellationToken);
+    }
+
+    // Each names the other, so that one can be found from the other; of several runs in an activity the first is named.
+    private static ActivityContext LinkWith(Activity? activity, RunTree run)
+    {
+        if (activity is not { IdFormat: ActivityIdFormat.W3C })
+            return default;
+        if (activity.GetTagItem("langsmith.run_id") is null)
+        {
+            activity.SetTag("langsmith.trace_id", run.TraceId.ToString());
+            activity.SetTag("langsmith.run_id", run.Id.ToString());
+        }
+
+        return activity.Context;
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private async Task StopOnceAsync(CancellationToken cancellationToken)
+    {
+        _queue.Close(AbandonedError);
+        EnsureStarted();
+        try
+        {
+            await FlushAsync(_settings.Options.ShutdownTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The host's time is over: what was not posted is counted below.
+        }
+
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _loop!.ConfigureAwait(false);
+        // Batches on their way end with the token; then nothing holds a slot.
+        for (var i = 0; i < ConcurrentBatches; i++)
+            await _slots.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        while (_queue.Take(int.MaxValue, long.MaxValue) is { } rest)
+        {
+            Drop(rest.Operations, SendResult.Shutdown);
+            _queue.Complete(rest, rest.Operations);
+        }
+
+        _drops.Flush();
+        _ownClient?.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Enqueue(RunOperation operation, Func<RunQueue, RunOperation, SendResult?> enqueue)
+    {
+        if (enqueue(_queue, operation) is { } reason)
+            Drop([operation], reason);
+        else if (_loop is null)
+            EnsureStarted();
+    }
+
+    // When there is something to send, and not before: where tracing is off a missing key is nobody's concern.
+    private void Announce()
+    {
+        if (_isAnnounced)
+            return;
+        _isAnnounced = true;
+        try
+        {
+            ExportLog.Exporting(_logger, _settings.Endpoint);
+            if (_settings.ApiKey is null)
+                ExportLog.NoKey(_logger);
+        }
+        catch (Exception)
+        {
+            // The logger is the user's; runs are sent without it.
+        }
+    }
+
+    private void EnsureStarted()
+    {
+        lock (_gate)
+        {
+            if (_loop is not null)
+                return;
+            // Whoever's run, activity and baggage are current here: none of them goes along.
+            if (ExecutionContext.IsFlowSuppressed())
+            {
+                _loop = Task.Run(RunAsync);
+                return;
+            }
+
+            using (ExecutionContext.SuppressFlow())
+                _loop = Task.Run(RunAsync);
+        }
+    }
+
+    private void Hurry() => Interlocked.Exchange(ref _hurry, NewSignal()).TrySetResult();
+
+    private async Task RunAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                await SendNextAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                // Ours. What is queued is still there; a loop that has ended would never send it.
+                LogFailure(exception);
+                await Task.Delay(FaultPause, _timeProvider, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    // Waits until there is a batch, and sends it, or part of it.
+    private async Task SendNextAsync()
+    {
+        var changed = _queue.Changed;
+        var hurry = Volatile.Read(ref _hurry);
+        var (count, bytes, oldestAt) = _queue.Waiting;
+        if (count == 0)
+        {
+            await changed.WaitAsync(_stop.Token).ConfigureAwait(false);
+            return;
+        }
+
+        Announce();
+        var info = await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false);
+        _queue.MaxOperationBytes = _client.KnownInfo?.MaxBytes ?? long.MaxValue;
+        var maxOperations = Math.Min(_settings.Options.MaxBatchOperations, info.MaxOperations);
+        var wait = _settings.Options.FlushInterval - _timeProvider.GetElapsedTime(oldestAt);
+        if (count < maxOperations && bytes < info.MaxBatchBytes && wait > TimeSpan.Zero && Volatile.Read(ref _flushes) == 0)
+        {
+            using var waited = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+            await Task.WhenAny(hurry.Task, _queue.WhenFull(maxOperations, info.MaxBatchBytes), Task.Delay(wait, _timeProvider, waited.Token)).ConfigureAwait(false);
+            await waited.CancelAsync().ConfigureAwait(false);
+            return;
+        }
+
+        await _slots.WaitAsync(_stop.Token).ConfigureAwait(false);
+        if (_queue.Take(maxOperations, info.MaxBatchBytes) is { } batch)
+            _ = SendAsync(batch, info);
+        else
+            _slots.Release();
+    }
+
+    private async Task SendAsync(RunBatch batch, ServerInfo info)
+    {
+        await Task.Yield();
+        var lost = new List<RunOperation>();
+        var started = _timeProvider.GetTimestamp();
+        try
+        {
+            var result = await SendAsync(batch.Operations, info, lost).ConfigureAwait(false);
+            ExportTelemetry.Measure(result, batch.Operations.Count, _timeProvider.GetElapsedTime(started));
+        }
+        finally
+        {
+            _queue.Complete(batch, lost);
+            _slots.Release();
+        }
+    }
+
+    private async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost)
+    {
+        var (result, said) = await TrySendAsync(operations, info).ConfigureAwait(false);
+        if (result == SendResult.NoMultipart)
+            (result, said) = await TrySendAsync(operations, info).ConfigureAwait(false);
+        if (result == SendResult.NoMultipart)
+            result = SendResult.Rejected;
+        if (result == SendResult.Sent)
+        {
+            var posted = operations.Sum(static operation => operation.Weight);
+            Interlocked.Add(ref _posted, posted);
+            ExportTelemetry.CountPosted(posted);
+            return result;
+        }
+
+        if (result == SendResult.Refused && operations.Count > 1)
+        {
+            // One of them poisons the others: halve until it is alone.
+            var half = operations.Count / 2;
+            await SendAsync([.. operations.Take(half)], info, lost).ConfigureAwait(false);
+            await SendAsync([.. operations.Skip(half)], info, lost).ConfigureAwait(false);
+            return result;
+        }
+
+        lost.AddRange(operations);
+        Drop(operations, result, said);
+        return result;
+    }
+
+    private async Task<(SendResult Result, string? Said)> TrySendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info)
+    {
+        try
+        {
+            return await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Ours: the next batch may go well.
+            LogFailure(exception);
+            return (SendResult.Failed, null);
+        }
+    }
+
+    // Once a minute, as with what is dropped.
+    private void LogFailure(Exception exception)
+    {
+        lock (_gate)
+        {
+            if (_failureSaidAt is { } at && _timeProvider.GetElapsedTime(at) < DropLog.Pause)
+                return;
+            _failureSaidAt = _timeProvider.GetTimestamp();
+        }
+
+        ExportLog.ExportFailed(_logger, exception);
+    }
+
+    private void Drop(IReadOnlyList<RunOperation> operations, SendResult reason, string? said = null)
+    {
+        var count = operations.Sum(static operation => operation.Weight);
+        ExportTelemetry.CountDropped(reason, count);
+        _drops.Add(reason, count, said);
+    }
+}

@@ -1,0 +1,338 @@
+namespace LangSmith.Http;
+
+/// <summary>
+/// What is to be sent, bounded by count and by bytes, those on their way included. It never blocks: what does not fit is
+/// refused, newest first. The start and the end of a run that meet in it become one operation; an end whose start is on
+/// its way waits until it is known whether the start got there.
+/// </summary>
+internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProvider, int maxOpen = 100_000)
+{
+    private readonly object _gate = new();
+
+    // Ordered by sequence.
+    private readonly LinkedList<RunOperation> _waiting = [];
+
+    // The creates among them, by run.
+    private readonly Dictionary<Guid, LinkedListNode<RunOperation>> _creates = [];
+
+    // The creates on their way, and the run's end if it came meanwhile. It keeps its inputs: the create may get lost.
+    private readonly Dictionary<Guid, (RunOperation Create, RunOperation? End)> _sending = [];
+
+    // Runs whose create was sent and that have not ended, without their payloads, oldest first.
+    private readonly LinkedList<RunOperation> _open = [];
+    private readonly Dictionary<Guid, LinkedListNode<RunOperation>> _openById = [];
+
+    // The least sequence of each batch that is on its way.
+    private readonly LinkedList<long> _inFlight = [];
+    private TaskCompletionSource? _change;
+    private TaskCompletionSource? _full;
+    private (int Operations, long Bytes) _fullAt;
+    private long _maxOperationBytes = long.MaxValue;
+    private long _waitingBytes;
+    private long _bytes;
+    private int _count;
+    private long _sequence;
+    private bool _isClosed;
+
+    /// <summary>How many operations wait or are on their way.</summary>
+    internal int Count => Volatile.Read(ref _count);
+
+    /// <summary>About how many bytes they are.</summary>
+    internal long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>How many runs are remembered because they have not ended.</summary>
+    internal int OpenCount
+    {
+        get
+        {
+            lock (_gate)
+                return _open.Count;
+        }
+    }
+
+    /// <summary>What the server takes of one run at most; what is larger is refused.</summary>
+    internal long MaxOperationBytes
+    {
+        get => Interlocked.Read(ref _maxOperationBytes);
+        set => Interlocked.Exchange(ref _maxOperationBytes, value);
+    }
+
+    /// <summary>Takes a start; says why when it does not.</summary>
+    internal SendResult? TryStart(RunOperation create)
+    {
+        lock (_gate)
+        {
+            if (Refuses(create, create.Size, 1) is { } reason)
+                return reason;
+            _creates[create.Id] = Add(create);
+            return null;
+        }
+    }
+
+    /// <summary>Takes an end; says why when it does not.</summary>
+    internal SendResult? TryEnd(RunOperation end)
+    {
+        lock (_gate)
+        {
+            // Those that were open have been ended.
+            if (_isClosed)
+                return SendResult.Shutdown;
+            if (_creates.Remove(end.Id, out var create))
+            {
+                // Refused, the start goes as it is: an open run is better than none.
+                if (Refuses(end, end.Size - create.Value.Size, 0) is { } reason)
+                    return reason;
+                Merge(create, end);
+                return null;
+            }
+
+            if (_sending.Remove(end.Id, out var sending))
+            {
+                end.Link = sending.Create.Link;
+                if (Refuses(end, end.Size, 1, isUpdate: true) is { } reason)
+                    return reason;
+                Hold(sending.Create, end);
+                return null;
+            }
+
+            if (_openById.Remove(end.Id, out var open))
+            {
+                _open.Remove(open);
+                end.BecomeUpdate();
+                end.Link = open.Value.Link;
+            }
+            else
+            {
+                end.BecomeCreate();
+            }
+
+            if (Refuses(end, end.Size, 1) is { } refused)
+                return refused;
+            Add(end);
+            return null;
+        }
+    }
+
+    /// <summary>Takes the oldest operations; they count until <see cref="Complete"/>.</summary>
+    internal RunBatch? Take(int maxOperations, long maxBatchBytes)
+    {
+        lock (_gate)
+        {
+            if (_waiting.First is null)
+                return null;
+            var operations = new List<RunOperation>(Math.Min(maxOperations, _waiting.Count));
+            var bytes = 0L;
+            while (_waiting.First is { } first && operations.Count < maxOperations && (operations.Count == 0 || bytes + first.Value.Size <= maxBatchBytes))
+            {
+                var operation = first.Value;
+                _waiting.RemoveFirst();
+                operations.Add(operation);
+                bytes += operation.Size;
+                if (_creates.Remove(operation.Id))
+                    _sending[operation.Id] = (operation, null);
+            }
+
+            _waitingBytes -= bytes;
+            return new RunBatch(operations, bytes, _inFlight.AddLast(operations[0].Sequence));
+        }
+    }
+
+    /// <summary>A batch was sent, or given up: then the runs whose create was lost are sent whole when they end.</summary>
+    internal void Complete(RunBatch batch, IReadOnlyCollection<RunOperation> lost)
+    {
+        lock (_gate)
+        {
+            var lostIds = lost.Select(static operation => operation.Id).ToHashSet();
+            var ends = new List<RunOperation>();
+            foreach (var create in batch.Operations)
+            {
+                if (!create.IsCreate || !_sending.Remove(create.Id, out var sending))
+                    continue;
+                var isLost = lostIds.Contains(create.Id);
+                if (sending.End is { } end)
+                {
+                    _bytes -= end.Size;
+                    if (isLost)
+                        end.BecomeCreate();
+                    else
+                        end.BecomeUpdate();
+                    _bytes += end.Size;
+                    ends.Add(end);
+                }
+                else if (!isLost)
+                {
+                    Remember(create.WithoutPayload());
+                }
+            }
+
+            Release(ends);
+            _inFlight.Remove(batch.InFlight);
+            _count -= batch.Operations.Count;
+            _bytes -= batch.Bytes;
+            Signal();
+        }
+    }
+
+    /// <summary>Takes nothing more, and ends what is open, with an error that says why.</summary>
+    internal void Close(string error)
+    {
+        lock (_gate)
+        {
+            _isClosed = true;
+            var now = timeProvider.GetUtcNow();
+            foreach (var create in _creates.Values)
+                Merge(create, create.Value.Abandon(now, error));
+            _creates.Clear();
+            foreach (var sending in _sending.Values.Where(static sending => sending.End is null).ToList())
+                Hold(sending.Create, sending.Create.Abandon(now, error));
+            foreach (var open in _open)
+                Add(open.Abandon(now, error));
+            _open.Clear();
+            _openById.Clear();
+        }
+    }
+
+    /// <summary>The last operation that was queued so far.</summary>
+    internal long LastSequence
+    {
+        get
+        {
+            lock (_gate)
+                return _sequence;
+        }
+    }
+
+    /// <summary>Whether everything up to an operation was sent, or given up.</summary>
+    internal bool IsDone(long sequence)
+    {
+        // An end that waits for its create is younger than it, and that is on its way.
+        lock (_gate)
+            return (_waiting.First is null || _waiting.First.Value.Sequence > sequence) && _inFlight.All(first => first > sequence);
+    }
+
+    /// <summary>How many operations wait, how many bytes they are, and since when the oldest does.</summary>
+    internal (int Count, long Bytes, long OldestAt) Waiting
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _waiting.First is null ? (0, 0, 0)
+                    : (_waiting.Count, _waitingBytes, _waiting.First.Value.QueuedAt);
+            }
+        }
+    }
+
+    /// <summary>Completes when something is queued or done from now on.</summary>
+    internal Task Changed
+    {
+        get
+        {
+            lock (_gate)
+                return (_change ??= NewSignal()).Task;
+        }
+    }
+
+    /// <summary>Completes when so much waits, at once when it does. For one that waits.</summary>
+    internal Task WhenFull(int operations, long bytes)
+    {
+        lock (_gate)
+        {
+            _fullAt = (operations, bytes);
+            _full ??= NewSignal();
+            var full = _full.Task;
+            SignalFull();
+            return full;
+        }
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private SendResult? Refuses(RunOperation operation, long bytes, int count, bool isUpdate = false) =>
+        _isClosed ? SendResult.Shutdown
+        : operation.LeastBytes(isUpdate) > MaxOperationBytes ? SendResult.TooLarge
+        : _count + count > maxRuns || _bytes + bytes > maxBytes ? SendResult.QueueFull
+        : null;
+
+    // The end takes the place of the start: one post.
+    private void Merge(LinkedListNode<RunOperation> create, RunOperation end)
+    {
+        end.BecomeCreate();
+        end.Starts(create.Value);
+        var more = end.Size - create.Value.Size;
+        _bytes += more;
+        _waitingBytes += more;
+        create.Value = end;
+        SignalFull();
+    }
+
+    private void Hold(RunOperation create, RunOperation end)
+    {
+        Number(end);
+        _sending[create.Id] = (create, end);
+    }
+
+    // In one pass, and from the front: they are older than most.
+    private void Release(List<RunOperation> ends)
+    {
+        ends.Sort(static (left, right) => left.Sequence.CompareTo(right.Sequence));
+        var next = _waiting.First;
+        foreach (var end in ends)
+        {
+            while (next is not null && next.Value.Sequence < end.Sequence)
+                next = next.Next;
+            if (next is null)
+                _waiting.AddLast(end);
+            else
+                _waiting.AddBefore(next, end);
+            _waitingBytes += end.Size;
+        }
+
+        SignalFull();
+    }
+
+    // Runs that never end must not fill the memory; should one of the forgotten end after all, it is posted whole.
+    private void Remember(RunOperation create)
+    {
+        _openById[create.Id] = _open.AddLast(create);
+        if (_open.Count <= maxOpen)
+            return;
+        _openById.Remove(_open.First!.Value.Id);
+        _open.RemoveFirst();
+    }
+
+    private LinkedListNode<RunOperation> Add(RunOperation operation)
+    {
+        Number(operation);
+        _waitingBytes += operation.Size;
+        var node = _waiting.AddLast(operation);
+        Signal();
+        SignalFull();
+        return node;
+    }
+
+    private void Number(RunOperation operation)
+    {
+        operation.Sequence = ++_sequence;
+        operation.QueuedAt = timeProvider.GetTimestamp();
+        _count++;
+        _bytes += operation.Size;
+    }
+
+    private void Signal()
+    {
+        _change?.SetResult();
+        _change = null;
+    }
+
+    private void SignalFull()
+    {
+        if (_full is null || (_waiting.Count < _fullAt.Operations && _waitingBytes < _fullAt.Bytes))
+            return;
+        _full.SetResult();
+        _full = null;
+    }
+}
+
+/// <summary>Operations on their way.</summary>
+internal sealed record RunBatch(IReadOnlyList<RunOperation> Operations, long Bytes, LinkedListNode<long> InFlight);

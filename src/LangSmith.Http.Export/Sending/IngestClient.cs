@@ -1,0 +1,285 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Compression;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Polly;
+using Polly.CircuitBreaker;
+using Polly.Retry;
+using Polly.Timeout;
+
+namespace LangSmith.Http;
+
+/// <summary>Posts batches to LangSmith, and tries again what may go better later.</summary>
+internal sealed class IngestClient
+{
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan InfoTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan InfoPause = TimeSpan.FromMinutes(1);
+    private static readonly MediaTypeHeaderValue Json = new("application/json");
+
+    private const int MaxInfoBytes = 65_536;
+    private const int MaxSaidBytes = 4096;
+    private const int MaxSaid = 300;
+
+    private readonly ExportSettings _settings;
+    private readonly Func<HttpClient> _createClient;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger _logger;
+    private readonly RunWriter _writer;
+    private readonly string _boundary = $"----LangSmithFormBoundary{Guid.NewGuid():N}";
+    private readonly ResiliencePipeline<HttpResponseMessage> _pipeline;
+    private ServerInfo? _info;
+    private long? _infoFailedAt;
+    private volatile bool _hasNoMultipart;
+
+    internal IngestClient(ExportSettings settings, Func<HttpClient> createClient, TimeProvider timeProvider, ILogger logger)
+    {
+        _settings = settings;
+        _createClient = createClient;
+        _timeProvider = timeProvider;
+        _logger = logger;
+        _writer = new RunWriter(settings);
+        _pipeline = CreatePipeline();
+    }
+
+    /// <summary>What the server said about itself, once it has.</summary>
+    internal ServerInfo? KnownInfo => _info;
+
+    /// <summary>What the server says about itself; asked for once, before the first batch.</summary>
+    internal async ValueTask<ServerInfo> GetInfoAsync(CancellationToken cancellationToken)
+    {
+        if (_info is { } known)
+            return known;
+        // Where it fails it may go on failing, and batches wait for it.
+        if (_infoFailedAt is { } failedAt && _timeProvider.GetElapsedTime(failedAt) < InfoPause)
+            return ServerInfo.Default;
+        var cause = "";
+        try
+        {
+            // The factory's clients need no disposing.
+            var client = _createClient();
+            using var request = new HttpRequestMessage(HttpMethod.Get, Address("/info"));
+            SetHeaders(request);
+            var limit = _settings.Options.RequestTimeout < InfoTimeout ? _settings.Options.RequestTimeout : InfoTimeout;
+            using var timeout = new CancellationTokenSource(limit, _timeProvider);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
+            if (response.IsSuccessStatusCode)
+            {
+                using var json = JsonDocument.Parse(await ReadAsync(response, MaxInfoBytes, either.Token).ConfigureAwait(false));
+                return _info = ServerInfo.Read(json.RootElement);
+            }
+
+            cause = ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture);
+        }
+        catch (Exception exception)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            cause = exception.GetType().Name;
+        }
+
+        // Not fatal, as in the SDKs.
+        _infoFailedAt = _timeProvider.GetTimestamp();
+        ExportLog.InfoFailed(_logger, cause);
+        return ServerInfo.Default;
+    }
+
+    /// <summary>Sends runs in one request, as often as it takes; what the server says about a refusal comes with it.</summary>
+    internal async Task<(SendResult Result, string? Said)> SendAsync(IReadOnlyList<RunOperation> runs, ServerInfo info, CancellationToken cancellationToken)
+    {
+        var isMultipart = info.UsesMultipart && !_hasNoMultipart;
+        var (body, isCompressed) = Write(runs, isMultipart, info.TakesGzip);
+        var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: false, cancellationToken);
+        try
+        {
+            using var response = await _pipeline.ExecuteAsync(
+                static async (context, state) =>
+                {
+                    var (self, body, isMultipart, isCompressed) = state;
+                    var client = self._createClient();
+                    using var request = self.CreateRequest(body, isMultipart, isCompressed);
+                    // The status says it all: an answer whose body takes its time is one.
+                    return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, context.CancellationToken).ConfigureAwait(false);
+                },
+                context,
+                (this, body, isMultipart, isCompressed)).ConfigureAwait(false);
+            if (response.StatusCode == HttpStatusCode.NotFound)
+            {
+                // One that has neither is no LangSmith, and may be one tomorrow: then multipart is asked for again.
+                _hasNoMultipart = isMultipart;
+                if (isMultipart)
+                    return (SendResult.NoMultipart, null);
+            }
+
+            var result = Judge(response.StatusCode);
+            return (result, result is SendResult.Refused or SendResult.Rejected ? await DescribeAsync(response, cancellationToken).ConfigureAwait(false) : null);
+        }
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        {
+            return (SendResult.Shutdown, null);
+        }
+        catch (Exception exception) when (IsTransient(exception))
+        {
+            return (SendResult.RetriesExhausted, null);
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    // Its words are for the log: short, in one line, and without the key should it quote what it was sent.
+    private async Task<string> DescribeAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var text = "";
+        try
+        {
+            using var timeout = new CancellationTokenSource(InfoTimeout, _timeProvider);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+            text = Encoding.UTF8.GetString((await ReadAsync(response, MaxSaidBytes, either.Token).ConfigureAwait(false)).Span);
+        }
+        catch (Exception)
+        {
+            // The status will have to do.
+        }
+
+        if (_settings.ApiKey is { } key)
+            text = text.Replace(key, "…", StringComparison.Ordinal);
+        var line = new string([.. text.Take(MaxSaid).Select(static c => char.IsControl(c) ? ' ' : c)]);
+        return $"{(int)response.StatusCode} {line}".TrimEnd();
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, int most, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[most];
+        using var stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        return buffer.AsMemory(0, await stream.ReadAtLeastAsync(buffer, most, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false));
+    }
+
+    private static SendResult Judge(HttpStatusCode status) => (int)status switch
+    {
+        >= 200 and < 300 or 409 => SendResult.Sent,
+        400 or 413 or 422 => SendResult.Refused,
+        401 => SendResult.Unauthorized,
+        403 => SendResult.Forbidden,
+        _ when IsTransient(status) => SendResult.RetriesExhausted,
+        _ => SendResult.Rejected,
+    };
+
+    private static bool IsTransient(HttpStatusCode status) => (int)status is 408 or 425 or 429 or >= 500;
+
+    // TimeoutRejectedException is one attempt's, or all of them's; a cancelled request that nobody cancelled is the client's own timeout.
+    private static bool IsTransient(Exception exception) => exception is HttpRequestException or IOException or TimeoutRejectedException or BrokenCircuitException or OperationCanceledException;
+
+    // Longer than there is time for all attempts is too long, and may be longer than a timer can be.
+    private TimeSpan? RetryAfter(HttpResponseMessage? response)
+    {
+        var after = response?.Headers.RetryAfter switch
+        {
+            { Delta: { } delta } => delta,
+            { Date: { } date } => date - _timeProvider.GetUtcNow(),
+            _ => TimeSpan.Zero,
+        };
+        return after <= TimeSpan.Zero ? null : after < _settings.Options.MaxRetryTime ? after : _settings.Options.MaxRetryTime;
+    }
+
+    private ResiliencePipeline<HttpResponseMessage> CreatePipeline() => new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _timeProvider }
+        .AddTimeout(_settings.Options.MaxRetryTime)
+        .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+        {
+            ShouldHandle = static arguments => ValueTask.FromResult(
+                arguments.Outcome.Exception is { } exception ? IsTransient(exception) && !arguments.Context.CancellationToken.IsCancellationRequested : IsTransient(arguments.Outcome.Result!.StatusCode)),
+            // The time is what ends it.
+            MaxRetryAttempts = int.MaxValue,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = FirstDelay,
+            MaxDelay = MaxDelay,
+            DelayGenerator = arguments => ValueTask.FromResult(RetryAfter(arguments.Outcome.Result)),
+            OnRetry = arguments =>
+            {
+                ExportTelemetry.CountRetry();
+                ExportLog.Retry(_logger, arguments.Outcome.Result is { } response ? ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture) : arguments.Outcome.Exception!.GetType().Name, arguments.RetryDelay);
+                arguments.Outcome.Result?.Dispose();
+                return default;
+            },
+        })
+        .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
+        {
+            ShouldHandle = static arguments => ValueTask.FromResult(
+                arguments.Outcome.Exception is { } exception ? IsTransient(exception) && !arguments.Context.CancellationToken.IsCancellationRequested : (int)arguments.Outcome.Result!.StatusCode >= 500),
+            FailureRatio = 0.9,
+            MinimumThroughput = 10,
+            SamplingDuration = TimeSpan.FromSeconds(30),
+            BreakDuration = BreakDuration,
+        })
+        .AddTimeout(_settings.Options.RequestTimeout)
+        .Build();
+
+    private (ReadOnlyMemory<byte> Body, bool IsCompressed) Write(IReadOnlyList<RunOperation> runs, bool isMultipart, bool compress)
+    {
+        ReadOnlyMemory<byte> body;
+        if (isMultipart)
+        {
+            body = MultipartBody.Write(runs, _writer, _boundary);
+        }
+        else
+        {
+            var json = new ArrayBufferWriter<byte>(4096);
+            _writer.WriteBatch(runs, json);
+            body = json.WrittenMemory;
+        }
+
+        // Small ones are not worth it.
+        if (!compress || body.Length < 1024)
+            return (body, false);
+        using var buffer = new MemoryStream(body.Length / 4);
+        using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest, leaveOpen: true))
+            gzip.Write(body.Span);
+        return (buffer.GetBuffer().AsMemory(0, (int)buffer.Length), true);
+    }
+
+    private HttpRequestMessage CreateRequest(ReadOnlyMemory<byte> body, bool isMultipart, bool isCompressed)
+    {
+        var content = new ReadOnlyMemoryContent(body);
+        if (isMultipart)
+            content.Headers.TryAddWithoutValidation("Content-Type", $"multipart/form-data; boundary={_boundary}");
+        else
+            content.Headers.ContentType = Json;
+        if (isCompressed)
+            content.Headers.ContentEncoding.Add("gzip");
+        var request = new HttpRequestMessage(HttpMethod.Post, Address(isMultipart ? "/runs/multipart" : "/runs/batch")) { Content = content };
+        SetHeaders(request);
+        return request;
+    }
+
+    private Uri Address(string path) => new(_settings.Endpoint.AbsoluteUri.TrimEnd('/') + path);
+
+    private void SetHeaders(HttpRequestMessage request)
+    {
+        request.Headers.TryAddWithoutValidation("User-Agent", $"langsmith-dotnet/{ExportSettings.Version}");
+        request.Headers.TryAddWithoutValidation("Accept", "application/json");
+        foreach (var (name, value) in _settings.Options.Headers)
+        {
+            request.Headers.Remove(name);
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        Set("x-api-key", _settings.ApiKey);
+        Set("x-tenant-id", _settings.WorkspaceId);
+
+        void Set(string name, string? value)
+        {
+            if (value is null)
+                return;
+            request.Headers.Remove(name);
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+    }
+}

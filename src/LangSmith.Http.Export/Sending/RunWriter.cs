@@ -1,0 +1,181 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace LangSmith.Http;
+
+/// <summary>Writes runs as LangSmith's ingest API takes them (wire names, RFC 3339 times in microseconds).</summary>
+internal sealed class RunWriter(ExportSettings settings)
+{
+    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    /// <summary>The fields that have a part of their own in a multipart body, in the order of the SDKs.</summary>
+    internal static IReadOnlyList<string> Parts { get; } = ["inputs", "outputs", "events", "extra", "error"];
+
+    /// <summary>Writes everything that has no part of its own.</summary>
+    internal static void WriteMain(RunOperation run, IBufferWriter<byte> output)
+    {
+        using var json = new Utf8JsonWriter(output, Options);
+        json.WriteStartObject();
+        WriteMainFields(run, json);
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes a field; false when the run does not have it.</summary>
+    internal bool WritePart(RunOperation run, string part, IBufferWriter<byte> output)
+    {
+        if (!Has(run, part))
+            return false;
+        using var json = new Utf8JsonWriter(output, Options);
+        WriteValue(run, part, json);
+        return true;
+    }
+
+    /// <summary>Writes <c>{"post":[…],"patch":[…]}</c>, for servers without multipart.</summary>
+    internal void WriteBatch(IReadOnlyList<RunOperation> runs, IBufferWriter<byte> output)
+    {
+        using var json = new Utf8JsonWriter(output, Options);
+        json.WriteStartObject();
+        WriteAll("post", runs.Where(static run => run.IsCreate));
+        WriteAll("patch", runs.Where(static run => !run.IsCreate));
+        json.WriteEndObject();
+
+        void WriteAll(string name, IEnumerable<RunOperation> some)
+        {
+            json.WriteStartArray(name);
+            foreach (var run in some)
+            {
+                json.WriteStartObject();
+                WriteMainFields(run, json);
+                foreach (var part in Parts)
+                {
+                    if (!Has(run, part))
+                        continue;
+                    json.WritePropertyName(part);
+                    WriteValue(run, part, json);
+                }
+
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+    }
+
+    private static bool Has(RunOperation run, string part) => part switch
+    {
+        "inputs" => run.IsCreate,
+        "outputs" => run.Outputs is not null,
+        "events" => run.Events.Count > 0,
+        "error" => run.Error is not null,
+        _ => true,
+    };
+
+    private static void WriteMainFields(RunOperation run, Utf8JsonWriter json)
+    {
+        json.WriteString("id", run.Id);
+        json.WriteString("trace_id", run.TraceId);
+        if (run.ParentRunId is { } parent)
+            json.WriteString("parent_run_id", parent);
+        json.WriteString("dotted_order", run.DottedOrder);
+        json.WriteString("name", run.Name);
+        json.WriteString("run_type", run.RunType);
+        WriteTime(json, "start_time", run.StartTime);
+        if (run.EndTime is { } end)
+            WriteTime(json, "end_time", end);
+        if (run.Address is not null)
+            json.WriteString("address", run.Address);
+        else
+            json.WriteString("session_name", run.Project);
+        json.WriteStartArray("tags");
+        foreach (var tag in run.Tags)
+            json.WriteStringValue(tag);
+        json.WriteEndArray();
+    }
+
+    private void WriteValue(RunOperation run, string part, Utf8JsonWriter json)
+    {
+        switch (part)
+        {
+            case "inputs":
+                WriteObject(json, run.Inputs);
+                break;
+            case "outputs":
+                WriteObject(json, run.Outputs);
+                break;
+            case "events":
+                WriteEvents(json, run.Events);
+                break;
+            case "extra":
+                WriteExtra(json, run);
+                break;
+            case "error":
+                json.WriteStringValue(run.Error);
+                break;
+        }
+    }
+
+    private static void WriteObject(Utf8JsonWriter json, JsonElement? value)
+    {
+        if (value is { } given)
+        {
+            WriteAsItIs(json, given);
+            return;
+        }
+
+        json.WriteStartObject();
+        json.WriteEndObject();
+    }
+
+    private static void WriteEvents(Utf8JsonWriter json, IReadOnlyList<RunEvent> events)
+    {
+        json.WriteStartArray();
+        foreach (var item in events)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", item.Name);
+            WriteTime(json, "time", item.Time);
+            if (item.Payload is { } payload)
+            {
+                json.WritePropertyName("kwargs");
+                WriteAsItIs(json, payload);
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private void WriteExtra(Utf8JsonWriter json, RunOperation run)
+    {
+        json.WriteStartObject();
+        json.WriteStartObject("metadata");
+        foreach (var (key, value) in run.Metadata)
+        {
+            json.WritePropertyName(key);
+            WriteAsItIs(json, value);
+        }
+
+        // A name is there once: what the user said stays.
+        if (run.Link != default && !settings.HideMetadata && !run.Metadata.ContainsKey("otel.trace_id") && !run.Metadata.ContainsKey("otel.span_id"))
+        {
+            json.WriteString("otel.trace_id", run.Link.TraceId.ToHexString());
+            json.WriteString("otel.span_id", run.Link.SpanId.ToHexString());
+        }
+
+        json.WriteEndObject();
+        json.WriteStartObject("runtime");
+        foreach (var (key, value) in settings.Runtime)
+            json.WriteString(key, value);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset time) =>
+        json.WriteString(name, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture));
+
+    // Writing an element as a value unescapes it, and throws on the lone surrogates JavaScript lets through.
+    private static void WriteAsItIs(Utf8JsonWriter json, JsonElement value) => json.WriteRawValue(value.GetRawText(), skipInputValidation: true);
+}

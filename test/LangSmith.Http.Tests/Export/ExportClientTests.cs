@@ -1,0 +1,179 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LangSmith.Http.Tests.Export;
+
+/// <summary>The exporter's HTTP client: nobody else's configuration reaches LangSmith, the user's own does.</summary>
+[NonParallelizable] // Activity listeners are the process's.
+public sealed class ExportClientTests
+{
+    private IngestServer _server = null!;
+
+    [SetUp]
+    public async Task StartServer() => _server = await IngestServer.StartAsync();
+
+    [TearDown]
+    public async Task StopServer() => await _server.DisposeAsync();
+
+    [Test]
+    public async Task Defaults_ForAllClients_DoNotReachLangSmith([Values] bool defaultsFirst, [Values] bool otherClientFirst)
+    {
+        var counted = new ConcurrentQueue<Uri>();
+        var services = new ServiceCollection();
+        if (otherClientFirst)
+            services.AddHttpClient("other");
+        if (defaultsFirst)
+            AddDefaults(services, counted);
+        AddExport(services);
+        if (!defaultsFirst)
+            AddDefaults(services, counted);
+        await PostARunAsync(services, async (provider, _) =>
+        {
+            using var other = provider.GetRequiredService<IHttpClientFactory>().CreateClient("other");
+            using var response = await other.PutAsync(new Uri(_server.Endpoint), new StringContent("x"));
+        });
+
+        var toLangSmith = _server.Received.Where(static request => request.Method != "PUT").ToList();
+        Assert.That(toLangSmith.Select(static request => $"{request.Method} {request.Path}"), Is.EqualTo(["GET /info", "POST /runs/multipart"]));
+        using (Assert.EnterMultipleScope())
+        {
+            foreach (var request in toLangSmith)
+                Assert.That(request.Headers.Keys.Except(["Accept", "Content-Length", "Content-Type", "Host", "User-Agent", "x-api-key"]), Is.Empty);
+            Assert.That(counted, Has.Count.EqualTo(1), "the other client's");
+            var other = _server.Received.Single(static request => request.Method == "PUT").Headers;
+            Assert.That(other["Authorization"], Is.EqualTo("Bearer secret"));
+            Assert.That(other.Keys, Has.Some.EqualTo("langsmith-trace"));
+        }
+    }
+
+    [Test]
+    public async Task Posting_InsideARunAndAnActivity_CarriesNeitherAndMakesNoActivity([Values] bool ownHandler)
+    {
+        var made = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name is "System.Net.Http" or "Test",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStarted = activity =>
+            {
+                if (activity.Source.Name == "System.Net.Http")
+                    made.Enqueue(activity);
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        using var source = new ActivitySource("Test");
+        using var activity = source.StartActivity("request");
+        activity!.AddBaggage("user", "u-1");
+        var services = AddExport(new ServiceCollection());
+        if (ownHandler)
+            services.AddHttpClient(LangSmithExporter.HttpClientName).ConfigurePrimaryHttpMessageHandler(static () => new SocketsHttpHandler());
+        await PostARunAsync(services, (_, _) => Task.CompletedTask);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(_server.Received, Has.Count.EqualTo(2));
+            Assert.That(_server.Received.SelectMany(static request => request.Headers.Keys), Has.None.AnyOf("traceparent", "tracestate", "baggage", "Correlation-Context", "Request-Id", "langsmith-trace"));
+            Assert.That(made, Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task Client_ConfiguredByItsName_IsTheUsers([Values] bool before)
+    {
+        var proxied = new ConcurrentQueue<Uri>();
+        var services = new ServiceCollection();
+        if (!before)
+            AddExport(services);
+        services.AddHttpClient(LangSmithExporter.HttpClientName, static client => client.DefaultRequestHeaders.Add("x-mine", "1"))
+            .ConfigureHttpClient(static (_, client) => client.DefaultRequestHeaders.Add("x-too", "1"))
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { Proxy = new Via(new Uri(_server.Endpoint), proxied) })
+            .AddHttpMessageHandler(() => new Stamp());
+        if (before)
+            AddExport(services);
+        services.Configure<LangSmithExportOptions>(static options => options.Endpoint = "http://langsmith.invalid/api");
+        await PostARunAsync(services, (_, _) => Task.CompletedTask);
+
+        Assert.That(_server.Received.Select(static request => request.Path), Is.EqualTo(["/api/info", "/api/runs/multipart"]));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(proxied, Has.Count.GreaterThanOrEqualTo(1));
+            foreach (var request in _server.Received)
+            {
+                Assert.That(request.Headers["Host"], Is.EqualTo("langsmith.invalid"));
+                Assert.That((request.Headers["x-mine"], request.Headers["x-too"]), Is.EqualTo(("1", "1")), "added once");
+                Assert.That(request.Headers["x-stamp"], Is.EqualTo("1"));
+            }
+        }
+    }
+
+    [Test]
+    public async Task Redirect_OfAnyServer_IsNotFollowedWithTheKey([Values] bool ownHandler)
+    {
+        await using var redirecting = await OriginServer.StartAsync((context, _) =>
+        {
+            context.Response.StatusCode = 307;
+            context.Response.Headers.Location = _server.Endpoint + context.Request.Path;
+            return Task.CompletedTask;
+        });
+        var services = AddExport(new ServiceCollection());
+        services.Configure<LangSmithExportOptions>(options => options.Endpoint = redirecting.Origin.ToString());
+        if (ownHandler)
+            services.AddHttpClient(LangSmithExporter.HttpClientName).ConfigurePrimaryHttpMessageHandler(static () => new HttpClientHandler());
+        await PostARunAsync(services, (_, _) => Task.CompletedTask);
+
+        Assert.That(_server.Received, Is.Empty);
+        Assert.That(redirecting.Received(""), Has.Length.EqualTo(2));
+    }
+
+    private static void AddDefaults(IServiceCollection services, ConcurrentQueue<Uri> counted) => services.ConfigureHttpClientDefaults(builder => builder
+        .ConfigureHttpClient(static client => client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret"))
+        .ConfigureHttpClient(static (_, client) => client.DefaultRequestHeaders.Add("x-internal", "1"))
+        .AddHttpMessageHandler(() => new Count(counted))
+        .AddHttpMessageHandler<LangSmithPropagationHandler>()
+        .AddLangSmithPropagation());
+
+    private IServiceCollection AddExport(IServiceCollection services) => services
+        .AddLangSmith(static options => options.Tracing = true)
+        .AddLangSmithExport(options => (options.Endpoint, options.ApiKey) = (_server.Endpoint, "key"));
+
+    private static async Task PostARunAsync(IServiceCollection services, Func<IServiceProvider, RunTree, Task> inside)
+    {
+        await using var provider = services.BuildServiceProvider();
+        await provider.GetRequiredService<LangSmithTracer>().RunAsync("ask", run => inside(provider, run));
+        Assert.That(await provider.GetRequiredService<LangSmithExporter>().FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
+    }
+
+    private sealed class Count(ConcurrentQueue<Uri> counted) : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            counted.Enqueue(request.RequestUri!);
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    private sealed class Stamp : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            request.Headers.Add("x-stamp", "1");
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    private sealed class Via(Uri proxy, ConcurrentQueue<Uri> asked) : IWebProxy
+    {
+        public ICredentials? Credentials { get; set; }
+
+        public Uri? GetProxy(Uri destination)
+        {
+            asked.Enqueue(destination);
+            return proxy;
+        }
+
+        public bool IsBypassed(Uri host) => false;
+    }
+}

@@ -1,0 +1,267 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http;
+
+namespace LangSmith.Http.Tests.Export;
+
+/// <summary>What is done about each status, and what is said about it.</summary>
+[NonParallelizable] // Meter listeners are the process's.
+public sealed partial class RefusalTests
+{
+    [TestCase(400)]
+    [TestCase(413)]
+    [TestCase(422)]
+    public async Task OneBadRunOfAHundred_LosesOnlyItself_WithTheServersReason(int status)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var requests = 0;
+        await using var server = await RefusingAsync(collector, body =>
+        {
+            Interlocked.Increment(ref requests);
+            return body.Contains("\"the bad one\"", StringComparison.Ordinal) ? (status, $"no \"the bad one\" please,\n{ExportBed.Key}") : null;
+        });
+        await using var bed = new ExportBed(server.Origin);
+        for (var i = 0; i < 99; i++)
+            bed.Trace($"good {i}", 0);
+        bed.Trace("the bad one", 0);
+        Assert.That(await bed.FlushAsync(), Is.True);
+        ExportBed.AssertComplete(collector, 99);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(bed.Exporter.PostedOperations, Is.EqualTo(198));
+            Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(2), "its start and its end");
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["refused"] = 2 }));
+            Assert.That(bed.DropLines, Has.Length.EqualTo(1));
+            Assert.That(bed.DropLines[0], Does.StartWith("Dropped: 2 starts and ends").And.Contains("(refused)").And.EndsWith($"The last answer was: {status} no \"the bad one\" please, …"));
+            Assert.That(requests, Is.LessThanOrEqualTo(15), "2 × log2(100) + 1");
+        }
+    }
+
+    [TestCase(401, "unauthorized", "Check LANGSMITH_API_KEY")]
+    [TestCase(403, "forbidden", "LANGSMITH_WORKSPACE_ID")]
+    [TestCase(402, "rejected", "The last answer was: 402 nothing to see")]
+    [TestCase(405, "rejected", "Check LANGSMITH_ENDPOINT")]
+    [TestCase(301, "rejected", "The last answer was: 301")]
+    public async Task Status_ThatNoRetryMends_IsOneRequest_AndSaidOnceWithWhatToDo(int status, string reason, string remedy)
+    {
+        var requests = 0;
+        await using var server = await AnsweringAsync(() =>
+        {
+            Interlocked.Increment(ref requests);
+            return (status, "nothing to see");
+        });
+        await using var bed = new ExportBed(server.Origin);
+        for (var i = 0; i < 3; i++)
+        {
+            bed.Trace($"t{i}", 4);
+            await bed.FlushAsync();
+        }
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(requests, Is.EqualTo(3));
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { [reason] = 30 }));
+            Assert.That(bed.DropLines, Has.Length.EqualTo(1));
+            Assert.That(bed.DropLines[0], Does.StartWith("Dropped: 10 starts and ends").And.Contains(remedy));
+        }
+    }
+
+    [Test]
+    public async Task Conflict_IsSuccess()
+    {
+        await using var server = await AnsweringAsync(static () => (409, ""));
+        await using var bed = new ExportBed(server.Origin);
+        bed.Trace("t", 4);
+        await bed.FlushAsync();
+        bed.AssertAllPosted(10);
+    }
+
+    [Test]
+    public async Task NoMultipart_IsBatchForGood()
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var paths = new List<string>();
+        collector.Fault = request =>
+        {
+            lock (paths)
+                paths.Add(request.Path);
+            return request.Path == "/runs/multipart" ? CollectorFault.Status(404) : null;
+        };
+        await using var bed = new ExportBed(collector.Endpoint);
+        bed.Trace("t", 4);
+        await bed.FlushAsync();
+        bed.Trace("u", 4);
+        await bed.FlushAsync();
+        bed.AssertAllPosted(20);
+        ExportBed.AssertComplete(collector, 10);
+        Assert.That(paths, Is.EqualTo(["/info", "/runs/multipart", "/runs/batch", "/runs/batch"]));
+    }
+
+    [Test]
+    public async Task ServerThatHasNeither_MayBeLangSmithLater()
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var paths = new List<string>();
+        collector.Fault = request =>
+        {
+            lock (paths)
+                paths.Add(request.Path);
+            return request.Number <= 3 ? CollectorFault.Status(404) : null;
+        };
+        await using var bed = new ExportBed(collector.Endpoint);
+        bed.Trace("t", 0);
+        await bed.FlushAsync();
+        bed.Trace("u", 0);
+        await bed.FlushAsync();
+        Assert.That(paths, Is.EqualTo(["/info", "/runs/multipart", "/runs/batch", "/runs/multipart"]));
+        Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["rejected"] = 2 }));
+        ExportBed.AssertComplete(collector, 1);
+    }
+
+    [Test]
+    public async Task Drops_AreSaidOnceAMinuteForEachReason_AndTheRestAtTheEnd()
+    {
+        var bed = new ExportBed(new Uri("http://127.0.0.1:9"), static options =>
+        {
+            options.MaxQueuedOperations = 1;
+            options.ShutdownTimeout = TimeSpan.Zero;
+        }, new AnswerHandler(static _ => throw new HttpRequestException()));
+        await using (bed)
+        {
+            bed.Tracer.StartRun("fills the queue").Dispose();
+            for (var i = 0; i < 5; i++)
+                bed.Trace("t", 0);
+            bed.Time.Advance(TimeSpan.FromSeconds(59));
+            bed.Trace("t", 0);
+            Assert.That(bed.DropLines, Has.Length.EqualTo(1));
+            bed.Time.Advance(TimeSpan.FromSeconds(1));
+            bed.Trace("t", 0);
+            bed.Trace("t", 0);
+        }
+
+        Assert.That(
+            bed.DropLines.Select(static line => DropLine().Replace(line, "$1 $2")),
+            Is.EqualTo(["1 queue_full", "12 queue_full", "2 shutdown", "3 queue_full"]));
+        Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(18));
+    }
+
+    [Test]
+    public async Task RunAloneLargerThanTheServerTakes_IsDroppedAtOnce_AndPoisonsNothing()
+    {
+        await using var collector = await LangSmithCollector.StartAsync(static options => options.MaxRequestBytes = 100_000);
+        var posts = 0;
+        collector.Fault = request =>
+        {
+            if (request.Path == "/runs/multipart")
+                Interlocked.Increment(ref posts);
+            return null;
+        };
+        await using var bed = new ExportBed(collector.Endpoint);
+        bed.Trace("so that the limit is known", 0);
+        await bed.FlushAsync();
+
+        bed.Trace("fine", 0);
+        // Too large from the start; too large with its outputs; too large by them alone.
+        bed.Tracer.StartRun("inputs", new { q = Noise(150_000) }).Dispose();
+        using (var open = bed.Tracer.StartRun("both", new { q = Noise(60_000) }))
+            open.Run.End(new { a = Noise(60_000) });
+        using (var open = bed.Tracer.StartRun("outputs", new { q = "outputs" }))
+            open.Run.End(new { a = Noise(150_000) });
+        Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(4), "before anything is sent");
+        await bed.FlushAsync();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["too_large"] = 4 }));
+            Assert.That(collector.Problems.Select(static problem => $"{problem.Code} {problem.RunName}"), Is.EquivalentTo(["run_pending both", "run_pending outputs"]).Or.Empty, "the start was fine; none was refused");
+            Assert.That(collector.Traces.Select(static trace => trace.Name), Is.EquivalentTo(["so that the limit is known", "fine", "both", "outputs"]));
+            Assert.That(posts, Is.LessThanOrEqualTo(3));
+            Assert.That(bed.Exporter.QueuedBytes, Is.Zero);
+            Assert.That(bed.DropLines[0], Does.Contain("(too_large)").And.Contains("larger than LangSmith takes"));
+        }
+    }
+
+    [Test]
+    public async Task Updates_AreNotTooLargeForTheInputsTheyDoNotSend()
+    {
+        await using var collector = await LangSmithCollector.StartAsync(static options => options.MaxRequestBytes = 100_000);
+        await using var bed = new ExportBed(collector.Endpoint);
+        bed.Trace("so that the limit is known", 0);
+        await bed.FlushAsync();
+        using (var open = bed.Tracer.StartRun("both", new { q = Noise(60_000) }))
+        {
+            await bed.FlushAsync();
+            open.Run.End(new { a = Noise(60_000) });
+        }
+
+        await bed.FlushAsync();
+        bed.AssertAllPosted(4);
+        collector.AssertNoProblems();
+    }
+
+    [Test]
+    public async Task TextThatIsNoUnicode_PoisonsNothing()
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        await using var bed = new ExportBed(collector.Endpoint);
+        bed.Trace("good", 0);
+        using (var open = bed.Tracer.StartRun("a\ud800b", new { q = "\udc00" }, new RunOptions { Tags = ["\ud800"] }))
+        {
+            open.Run.AddMetadata("\ud800", "\ud800");
+            open.Run.AddEvent("\ud800", "\ud800");
+            open.Run.Fail("\ud800");
+        }
+
+        await bed.FlushAsync();
+        bed.AssertAllPosted(4);
+        Assert.That(collector.Traces, Has.Count.EqualTo(2));
+    }
+
+    // Gzip must not make it small.
+    private static string Noise(int length) => Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(length / 2));
+
+    private static Task<OriginServer> AnsweringAsync(Func<(int Status, string Body)> answer) => OriginServer.StartAsync(async (context, _) =>
+    {
+        if (context.Request.Method == "GET")
+        {
+            context.Response.StatusCode = 404;
+            return;
+        }
+
+        await context.Request.Body.CopyToAsync(Stream.Null);
+        var (status, body) = answer();
+        context.Response.StatusCode = status;
+        await context.Response.WriteAsync(body);
+    });
+
+    /// <summary>In front of a collector: refuses by what a body says, and passes the rest on.</summary>
+    private static async Task<OriginServer> RefusingAsync(LangSmithCollector collector, Func<string, (int Status, string Body)?> refuse)
+    {
+        var client = new HttpClient();
+        return await OriginServer.StartAsync(async (context, _) =>
+        {
+            // Not /info: then nothing is compressed.
+            if (context.Request.Method == "GET")
+            {
+                context.Response.StatusCode = 404;
+                return;
+            }
+
+            using var buffer = new MemoryStream();
+            await context.Request.Body.CopyToAsync(buffer);
+            if (refuse(Encoding.UTF8.GetString(buffer.ToArray())) is { } refusal)
+            {
+                context.Response.StatusCode = refusal.Status;
+                await context.Response.WriteAsync(refusal.Body);
+                return;
+            }
+
+            using var content = new ByteArrayContent(buffer.ToArray());
+            content.Headers.TryAddWithoutValidation("Content-Type", context.Request.ContentType);
+            using var response = await client.PostAsync(new Uri(collector.Endpoint, context.Request.Path), content);
+            context.Response.StatusCode = (int)response.StatusCode;
+        });
+    }
+
+    [GeneratedRegex(@"^Dropped: (\d+) starts and ends of runs did not get to LangSmith in the last minute \((\w+)\).*")]
+    private static partial Regex DropLine();
+}

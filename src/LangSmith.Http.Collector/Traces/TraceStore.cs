@@ -289,6 +289,13 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
             _bytes -= last.Size;
             last.DropPayload();
             _bytes += last.Size;
+            // What it is called may alone be too much: then nothing is left to shrink.
+            if (_bytes > maxBytes)
+            {
+                Remove(last);
+                Leave(trace.Id, last);
+                Forget(trace.Id);
+            }
         }
 
         trace.Changed();

@@ -88,6 +88,18 @@ public sealed class TraceStoreTests : CollectorFixture
     }
 
     [Test]
+    public async Task Run_WhoseNameAloneIsLargerThanTheBound_IsDropped()
+    {
+        await RestartAsync(static options => options.MaxBytes = 65_536);
+        await AcceptAsync(SampleRun.Root().With("name", new string('n', 70_000)));
+        Assert.That(Collector.Traces, Is.Empty);
+        Assert.That(Collector.DroppedRuns, Is.EqualTo(1));
+        Assert.That(ProblemCodes(), Is.EqualTo(["trace_too_large"]));
+        await AcceptAsync(SampleRun.Root("next", 2));
+        Assert.That(Collector.Traces, Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task Trace_WhoseRootEndsOverTheBound_KeepsTheRoot()
     {
         await RestartAsync(static options => options.MaxBytes = 65_536);

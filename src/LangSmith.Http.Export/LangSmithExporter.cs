@@ -41,6 +41,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private TaskCompletionSource _hurry = NewSignal();
     private int _flushes;
     private long _posted;
+    private long _recovered;
     private long? _failureSaidAt;
     private volatile Task? _loop;
     private Task? _stopping;
@@ -86,8 +87,11 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     /// <summary>How many starts and ends of runs LangSmith has taken.</summary>
     public long PostedOperations => Interlocked.Read(ref _posted);
 
-    /// <summary>How many starts and ends of runs did not get to LangSmith, for whatever reason.</summary>
-    public long DroppedOperations => _drops.Total;
+    /// <summary>
+    /// How many starts and ends of runs did not get to LangSmith, for whatever reason. A start that was dropped no longer
+    /// counts once the run's end has arrived: it says all that the start did.
+    /// </summary>
+    public long DroppedOperations => _drops.Total - Interlocked.Read(ref _recovered);
 
     /// <summary>What is wrong at the moment, in words; null when nothing is.</summary>
     internal string? Trouble =>
@@ -338,9 +342,11 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
             result = SendResult.Rejected;
         if (result == SendResult.Sent)
         {
-            var posted = operations.Sum(static operation => operation.Weight);
+            var recovered = operations.Count(static operation => operation.MakesUpForStart);
+            var posted = operations.Sum(static operation => operation.Weight) + recovered;
             Interlocked.Add(ref _posted, posted);
-            ExportTelemetry.CountPosted(posted);
+            Interlocked.Add(ref _recovered, recovered);
+            ExportTelemetry.CountPosted(posted, recovered);
             return result;
         }
 

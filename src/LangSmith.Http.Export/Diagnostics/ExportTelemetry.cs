@@ -13,6 +13,9 @@ internal static class ExportTelemetry
     private static readonly Counter<long> Dropped = Telemetry.Meter.CreateCounter<long>(
         "langsmith.http.export.dropped", "{operation}", "Starts and ends of runs that did not get to LangSmith (tag: reason).");
 
+    private static readonly Counter<long> Recovered = Telemetry.Meter.CreateCounter<long>(
+        "langsmith.http.export.recovered", "{operation}", "Starts of runs that were dropped, but came with the run's end; what is lost is dropped less these.");
+
     private static readonly Counter<long> Retries = Telemetry.Meter.CreateCounter<long>(
         "langsmith.http.export.retries", "{request}", "Requests that were tried again.");
 
@@ -36,7 +39,12 @@ internal static class ExportTelemetry
     /// <summary>Makes a queue's length and bytes measured, as long as it lives.</summary>
     internal static void Track(RunQueue queue) => Queues.AddOrUpdate(queue, null);
 
-    internal static void CountPosted(int operations) => Guard(() => Posted.Add(operations));
+    internal static void CountPosted(int operations, int recovered) => Guard(() =>
+    {
+        Posted.Add(operations);
+        if (recovered > 0)
+            Recovered.Add(recovered);
+    });
 
     internal static void CountDropped(SendResult reason, int operations) =>
         Guard(() => Dropped.Add(operations, new KeyValuePair<string, object?>("reason", Name(reason))));

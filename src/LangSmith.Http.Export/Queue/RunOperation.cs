@@ -116,6 +116,9 @@ internal sealed class RunOperation
     /// <summary>How many starts and ends of runs it is: two when an end was merged into its start.</summary>
     internal int Weight { get; private set; } = 1;
 
+    /// <summary>Whether it is an end that brings along a start which was dropped, and counted as such.</summary>
+    internal bool MakesUpForStart { get; set; }
+
     /// <summary>About how many bytes it holds, and how many it will be on the wire.</summary>
     internal long Size => Overhead + (2L * (DottedOrder.Length + Name.Length)) + _inputBytes + _payloadBytes;
 

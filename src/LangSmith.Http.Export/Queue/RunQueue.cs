@@ -22,6 +22,9 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
     private readonly LinkedList<RunOperation> _open = [];
     private readonly Dictionary<Guid, LinkedListNode<RunOperation>> _openById = [];
 
+    // Runs whose start was dropped, and counted: an end that comes makes up for it.
+    private readonly HashSet<Guid> _startless = [];
+
     // The least sequence of each batch that is on its way.
     private readonly LinkedList<long> _inFlight = [];
     private TaskCompletionSource? _change;
@@ -63,7 +66,11 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
         lock (_gate)
         {
             if (Refuses(create, create.Size, 1) is { } reason)
+            {
+                MissStart(create.Id);
                 return reason;
+            }
+
             _creates[create.Id] = Add(create);
             return null;
         }
@@ -104,6 +111,7 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
             else
             {
                 end.BecomeCreate();
+                end.MakesUpForStart = _startless.Remove(end.Id);
             }
 
             if (Refuses(end, end.Size, 1) is { } refused)
@@ -156,10 +164,15 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
                         end.BecomeCreate();
                     else
                         end.BecomeUpdate();
+                    end.MakesUpForStart = isLost;
                     _bytes += end.Size;
                     ends.Add(end);
                 }
-                else if (!isLost)
+                else if (isLost)
+                {
+                    MissStart(create.Id);
+                }
+                else
                 {
                     Remember(create.WithoutPayload());
                 }
@@ -299,6 +312,13 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
             return;
         _openById.Remove(_open.First!.Value.Id);
         _open.RemoveFirst();
+    }
+
+    // Beyond the bound what was counted stays counted, whatever comes.
+    private void MissStart(Guid id)
+    {
+        if (_startless.Count < maxOpen)
+            _startless.Add(id);
     }
 
     private LinkedListNode<RunOperation> Add(RunOperation operation)

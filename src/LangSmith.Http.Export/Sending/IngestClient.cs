@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.IO.Compression;
 using System.Net;
@@ -31,7 +30,6 @@ internal sealed class IngestClient
     private readonly Func<HttpClient> _createClient;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
-    private readonly RunWriter _writer;
     private readonly string _boundary = $"----LangSmithFormBoundary{Guid.NewGuid():N}";
     private readonly ResiliencePipeline<HttpResponseMessage> _pipeline;
     private ServerInfo? _info;
@@ -44,7 +42,6 @@ internal sealed class IngestClient
         _createClient = createClient;
         _timeProvider = timeProvider;
         _logger = logger;
-        _writer = new RunWriter(settings);
         _pipeline = CreatePipeline();
     }
 
@@ -94,7 +91,8 @@ internal sealed class IngestClient
     internal async Task<(SendResult Result, string? Said)> SendAsync(IReadOnlyList<RunOperation> runs, ServerInfo info, CancellationToken cancellationToken)
     {
         var isMultipart = info.UsesMultipart && !_hasNoMultipart;
-        var (body, isCompressed) = Write(runs, isMultipart, info.TakesGzip);
+        var isCompressed = info.TakesGzip;
+        var body = Write(runs, isMultipart, isCompressed);
         var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: false, cancellationToken);
         try
         {
@@ -222,27 +220,31 @@ internal sealed class IngestClient
         .AddTimeout(_settings.Options.RequestTimeout)
         .Build();
 
-    private (ReadOnlyMemory<byte> Body, bool IsCompressed) Write(IReadOnlyList<RunOperation> runs, bool isMultipart, bool compress)
+    // Not from a pool: a request that was given up may still be reading it.
+    private ReadOnlyMemory<byte> Write(IReadOnlyList<RunOperation> runs, bool isMultipart, bool compress)
     {
-        ReadOnlyMemory<byte> body;
-        if (isMultipart)
+        var size = runs.Sum(static run => run.Size);
+        var buffer = new MemoryStream((int)Math.Min(compress ? size / 8 : size, Array.MaxLength));
+        if (compress)
         {
-            body = MultipartBody.Write(runs, _writer, _boundary);
+            using var gzip = new GZipStream(buffer, CompressionLevel.Fastest, leaveOpen: true);
+            WriteTo(gzip);
         }
         else
         {
-            var json = new ArrayBufferWriter<byte>(4096);
-            _writer.WriteBatch(runs, json);
-            body = json.WrittenMemory;
+            WriteTo(buffer);
         }
 
-        // Small ones are not worth it.
-        if (!compress || body.Length < 1024)
-            return (body, false);
-        using var buffer = new MemoryStream(body.Length / 4);
-        using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest, leaveOpen: true))
-            gzip.Write(body.Span);
-        return (buffer.GetBuffer().AsMemory(0, (int)buffer.Length), true);
+        return buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+
+        void WriteTo(Stream body)
+        {
+            using var writer = new RunWriter(_settings);
+            if (isMultipart)
+                MultipartBody.Write(runs, writer, _boundary, body);
+            else
+                writer.WriteBatch(runs, body);
+        }
     }
 
     private HttpRequestMessage CreateRequest(ReadOnlyMemory<byte> body, bool isMultipart, bool isCompressed)

@@ -1,25 +1,36 @@
 using System.Buffers;
 using System.Globalization;
+#if NET9_0_OR_GREATER
+using System.Runtime.InteropServices;
+#endif
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace LangSmith.Http;
 
-/// <summary>Writes runs as LangSmith's ingest API takes them (wire names, RFC 3339 times in microseconds).</summary>
-internal sealed class RunWriter(ExportSettings settings)
+/// <summary>
+/// Writes runs as LangSmith's ingest API takes them (wire names, RFC 3339 times in microseconds). For one body: not
+/// thread-safe.
+/// </summary>
+internal sealed class RunWriter(ExportSettings settings) : IDisposable
 {
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    private readonly Utf8JsonWriter _json = new(Stream.Null, Options);
 
     /// <summary>The fields that have a part of their own in a multipart body, in the order of the SDKs.</summary>
     internal static IReadOnlyList<string> Parts { get; } = ["inputs", "outputs", "events", "extra", "error"];
 
+    public void Dispose() => _json.Dispose();
+
     /// <summary>Writes everything that has no part of its own.</summary>
-    internal static void WriteMain(RunOperation run, IBufferWriter<byte> output)
+    internal void WriteMain(RunOperation run, IBufferWriter<byte> output)
     {
-        using var json = new Utf8JsonWriter(output, Options);
-        json.WriteStartObject();
-        WriteMainFields(run, json);
-        json.WriteEndObject();
+        _json.Reset(output);
+        _json.WriteStartObject();
+        WriteMainFields(run, _json);
+        _json.WriteEndObject();
+        _json.Flush();
     }
 
     /// <summary>Writes a field; false when the run does not have it.</summary>
@@ -27,39 +38,43 @@ internal sealed class RunWriter(ExportSettings settings)
     {
         if (!Has(run, part))
             return false;
-        using var json = new Utf8JsonWriter(output, Options);
-        WriteValue(run, part, json);
+        _json.Reset(output);
+        WriteValue(run, part, _json);
+        _json.Flush();
         return true;
     }
 
     /// <summary>Writes <c>{"post":[…],"patch":[…]}</c>, for servers without multipart.</summary>
-    internal void WriteBatch(IReadOnlyList<RunOperation> runs, IBufferWriter<byte> output)
+    internal void WriteBatch(IReadOnlyList<RunOperation> runs, Stream output)
     {
-        using var json = new Utf8JsonWriter(output, Options);
-        json.WriteStartObject();
+        _json.Reset(output);
+        _json.WriteStartObject();
         WriteAll("post", runs.Where(static run => run.IsCreate));
         WriteAll("patch", runs.Where(static run => !run.IsCreate));
-        json.WriteEndObject();
+        _json.WriteEndObject();
+        _json.Flush();
 
         void WriteAll(string name, IEnumerable<RunOperation> some)
         {
-            json.WriteStartArray(name);
+            _json.WriteStartArray(name);
             foreach (var run in some)
             {
-                json.WriteStartObject();
-                WriteMainFields(run, json);
+                _json.WriteStartObject();
+                WriteMainFields(run, _json);
                 foreach (var part in Parts)
                 {
                     if (!Has(run, part))
                         continue;
-                    json.WritePropertyName(part);
-                    WriteValue(run, part, json);
+                    _json.WritePropertyName(part);
+                    WriteValue(run, part, _json);
                 }
 
-                json.WriteEndObject();
+                _json.WriteEndObject();
+                // What is written stays in memory until then.
+                _json.Flush();
             }
 
-            json.WriteEndArray();
+            _json.WriteEndArray();
         }
     }
 
@@ -173,9 +188,18 @@ internal sealed class RunWriter(ExportSettings settings)
         json.WriteEndObject();
     }
 
-    private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset time) =>
-        json.WriteString(name, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture));
+    private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset time)
+    {
+        Span<byte> text = stackalloc byte[27];
+        time.UtcDateTime.TryFormat(text, out _, "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+        json.WriteString(name, text);
+    }
 
     // Writing an element as a value unescapes it, and throws on the lone surrogates JavaScript lets through.
-    private static void WriteAsItIs(Utf8JsonWriter json, JsonElement value) => json.WriteRawValue(value.GetRawText(), skipInputValidation: true);
+    private static void WriteAsItIs(Utf8JsonWriter json, JsonElement value) =>
+#if NET9_0_OR_GREATER
+        json.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
+#else
+        json.WriteRawValue(value.GetRawText(), skipInputValidation: true);
+#endif
 }

@@ -172,8 +172,8 @@ internal sealed class LangSmithTracingMiddleware(
     {
         using var scope = tracer.StartRun(NameOf(context, endpoint));
         var run = scope.Run;
-        if (run.IsRecorded)
-            request.Parent = run.Context;
+        // The run, or that it is not recorded: should the pipeline be run again, that is decided.
+        request.Parent = Ambient.Current?.Context;
         try
         {
             await next(context).ConfigureAwait(false);

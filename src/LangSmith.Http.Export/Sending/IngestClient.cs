@@ -66,7 +66,7 @@ internal sealed class IngestClient
             var limit = _settings.Options.RequestTimeout < InfoTimeout ? _settings.Options.RequestTimeout : InfoTimeout;
             using var timeout = new CancellationTokenSource(limit, _timeProvider);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
+            using var response = await SendAsync(client, request, either.Token).ConfigureAwait(false);
             if (response.IsSuccessStatusCode)
             {
                 using var json = JsonDocument.Parse(await ReadAsync(response, MaxInfoBytes, either.Token).ConfigureAwait(false));
@@ -102,8 +102,7 @@ internal sealed class IngestClient
                     var (self, body, isMultipart, isCompressed) = state;
                     var client = self._createClient();
                     using var request = self.CreateRequest(body, isMultipart, isCompressed);
-                    // The status says it all: an answer whose body takes its time is one.
-                    return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, context.CancellationToken).ConfigureAwait(false);
+                    return await SendAsync(client, request, context.CancellationToken).ConfigureAwait(false);
                 },
                 context,
                 (this, body, isMultipart, isCompressed)).ConfigureAwait(false);
@@ -129,6 +128,32 @@ internal sealed class IngestClient
         finally
         {
             ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    // The status says it all: an answer whose body takes its time is one.
+    private static async Task<HttpResponseMessage> SendAsync(HttpClient client, HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var sending = client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        try
+        {
+            return await sending.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!sending.IsCompleted)
+        {
+            // A handler of the user's that does not look at the token must not hold up the application's end.
+            _ = sending.ContinueWith(
+                static late =>
+                {
+                    if (late.IsCompletedSuccessfully)
+                        late.Result.Dispose();
+                    else
+                        _ = late.Exception;
+                },
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+            throw;
         }
     }
 

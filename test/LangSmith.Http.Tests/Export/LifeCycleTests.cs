@@ -90,6 +90,24 @@ public sealed class LifeCycleTests
     }
 
     [Test]
+    public async Task Handler_ThatIgnoresCancellation_HoldsNothingUp()
+    {
+        using var handler = new DeafHandler();
+        var exporter = new LangSmithExporter(new LangSmithExportOptions { Endpoint = "http://127.0.0.1:9", ApiKey = "k", ShutdownTimeout = TimeSpan.Zero }, handler);
+        using (new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true }).StartRun("run"))
+        {
+        }
+
+        await handler.Called.Task;
+        await exporter.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.That((exporter.DroppedOperations, exporter.QueuedOperations), Is.EqualTo((2L, 0)));
+        // Nobody waits for it any more; it is disposed all the same.
+        using var late = new LateResponse();
+        handler.Answer.SetResult(late);
+        await late.Disposed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    [Test]
     public async Task Container_Disposed_SendsWhatIsQueued([Values] bool asynchronously)
     {
         var provider = AddExport(new ServiceCollection(), _collector.Endpoint).BuildServiceProvider();
@@ -271,6 +289,30 @@ public sealed class LifeCycleTests
         {
             if (eventId.Id >= 40)
                 throw new InvalidOperationException("logger");
+        }
+    }
+
+    private sealed class DeafHandler : HttpMessageHandler
+    {
+        public TaskCompletionSource Called { get; } = new();
+
+        public TaskCompletionSource<HttpResponseMessage> Answer { get; } = new();
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Called.TrySetResult();
+            return Answer.Task;
+        }
+    }
+
+    private sealed class LateResponse : HttpResponseMessage
+    {
+        public TaskCompletionSource Disposed { get; } = new();
+
+        protected override void Dispose(bool disposing)
+        {
+            base.Dispose(disposing);
+            Disposed.TrySetResult();
         }
     }
 }

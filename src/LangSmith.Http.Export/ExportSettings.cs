@@ -8,6 +8,9 @@ internal sealed class ExportSettings
 {
     internal static readonly JsonElement Hidden = JsonDocument.Parse("{}").RootElement.Clone();
 
+    /// <summary>The kill switch, which a reload may throw.</summary>
+    internal required Func<bool> IsEnabled { get; init; }
+
     internal required Uri Endpoint { get; init; }
 
     internal required string? ApiKey { get; init; }

@@ -26,6 +26,14 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private const int ConcurrentBatches = 4;
     private static readonly TimeSpan FaultPause = TimeSpan.FromSeconds(1);
 
+    // What the last runs are given even where others have used up the host's time.
+    private static readonly TimeSpan LeastShutdownTime = TimeSpan.FromSeconds(1);
+
+    // How many parts of a batch may be refused before any of it is taken: enough to find a good one where every tenth run
+    // is bad, and few enough not to besiege a server that refuses everything. The second is for when it just did.
+    private const int MaxRefusals = 128;
+    private const int MaxRefusalsAgain = 8;
+
     private const string AbandonedError = "The application ended before the run did.";
 
     private readonly ExportSettings _settings;
@@ -34,7 +42,8 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private readonly RunQueue _queue;
     private readonly IngestClient _client;
     private readonly DropLog _drops;
-    private readonly HttpClient? _ownClient;
+    private readonly HttpClient _httpClient;
+    private readonly bool _followsRedirects;
     private readonly SemaphoreSlim _slots = new(ConcurrentBatches);
     private readonly CancellationTokenSource _stop = new();
     private readonly object _gate = new();
@@ -43,6 +52,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private long _posted;
     private long _recovered;
     private long? _failureSaidAt;
+    private volatile bool _isAllRefused;
     private volatile Task? _loop;
     private Task? _stopping;
     private bool _isAnnounced;
@@ -57,26 +67,24 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         LangSmithExportOptions? options = null, HttpMessageHandler? handler = null, TimeProvider? timeProvider = null, ILogger<LangSmithExporter>? logger = null)
         : this(
             ExportSettingsReader.TryRead(options ?? new LangSmithExportOptions(), out var errors) ?? throw new ArgumentException(string.Join(' ', errors), nameof(options)),
-            new HttpClient(handler ?? CreateHandler()) { Timeout = Timeout.InfiniteTimeSpan },
+            ExportClient.Create(handler ?? CreateHandler()),
             timeProvider ?? TimeProvider.System,
             logger ?? (ILogger)NullLogger.Instance)
     {
     }
 
-    internal LangSmithExporter(ExportSettings settings, Func<HttpClient> createClient, TimeProvider timeProvider, ILogger logger)
+    internal LangSmithExporter(ExportSettings settings, ExportClient client, TimeProvider timeProvider, ILogger logger)
     {
         _settings = settings;
         _timeProvider = timeProvider;
         _logger = logger = new QuietLogger(logger);
         _queue = new RunQueue(settings.Options.MaxQueuedOperations, settings.Options.MaxQueuedBytes, timeProvider);
-        _client = new IngestClient(settings, createClient, timeProvider, logger);
+        _httpClient = client.Http;
+        _followsRedirects = client.FollowsRedirects;
+        _client = new IngestClient(settings, client.Http, timeProvider, logger);
         _drops = new DropLog(logger, timeProvider);
         ExportTelemetry.Track(_queue);
     }
-
-    private LangSmithExporter(ExportSettings settings, HttpClient client, TimeProvider timeProvider, ILogger logger)
-        : this(settings, () => client, timeProvider, logger) =>
-        _ownClient = client;
 
     /// <summary>How many starts and ends of runs wait or are on their way.</summary>
     public int QueuedOperations => _queue.Count;
@@ -96,6 +104,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     /// <summary>What is wrong at the moment, in words; null when nothing is.</summary>
     internal string? Trouble =>
         _drops.Recent is { } reason ? $"Runs were dropped within the last minute: {reason}"
+        : _client.Trouble is { } trouble ? $"LangSmith is not reachable, or busy: {trouble}"
         : _queue.Count > _settings.Options.MaxQueuedOperations / 2 || _queue.Bytes > _settings.Options.MaxQueuedBytes / 2 ? "The queue is more than half full: LangSmith is slow, or gone."
         : null;
 
@@ -192,13 +201,18 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     {
         _queue.Close(AbandonedError);
         EnsureStarted();
+        var timeout = _settings.Options.ShutdownTimeout;
+        var least = timeout < LeastShutdownTime ? timeout : LeastShutdownTime;
+        // The time that passes, whatever the application's clock says: a test's may stand still.
+        using var late = new CancellationTokenSource(timeout);
+        using var hostIsLate = cancellationToken.Register(() => late.CancelAfter(least));
         try
         {
-            await FlushAsync(_settings.Options.ShutdownTimeout, cancellationToken).ConfigureAwait(false);
+            await FlushAsync(timeout, late.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
-            // The host's time is over: what was not posted is counted below.
+            // Time is over: what was not posted is counted below.
         }
 
         await _stop.CancelAsync().ConfigureAwait(false);
@@ -212,8 +226,8 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
             _queue.Complete(rest, rest.Operations);
         }
 
-        _drops.Flush();
-        _ownClient?.Dispose();
+        _drops.Dispose();
+        _httpClient.Dispose();
         _stop.Dispose();
     }
 
@@ -231,16 +245,11 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         if (_isAnnounced)
             return;
         _isAnnounced = true;
-        try
-        {
-            ExportLog.Exporting(_logger, _settings.Endpoint);
-            if (_settings.ApiKey is null)
-                ExportLog.NoKey(_logger);
-        }
-        catch (Exception)
-        {
-            // The logger is the user's; runs are sent without it.
-        }
+        ExportLog.Exporting(_logger, _settings.Endpoint);
+        if (_settings.ApiKey is null)
+            ExportLog.NoKey(_logger);
+        if (_followsRedirects)
+            ExportLog.FollowsRedirects(_logger, HttpClientName);
     }
 
     private void EnsureStarted()
@@ -297,20 +306,22 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         }
 
         Announce();
-        var info = await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false);
+        // Switched off, what waits is dropped below, and nobody is asked.
+        var info = _settings.IsEnabled() ? await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false) : ServerInfo.Default;
         _queue.MaxOperationBytes = _client.KnownInfo?.MaxBytes ?? long.MaxValue;
         var maxOperations = Math.Min(_settings.Options.MaxBatchOperations, info.MaxOperations);
+        var maxBytes = _client.MaxBatchBytes(info);
         var wait = _settings.Options.FlushInterval - _timeProvider.GetElapsedTime(oldestAt);
-        if (count < maxOperations && bytes < info.MaxBatchBytes && wait > TimeSpan.Zero && Volatile.Read(ref _flushes) == 0)
+        if (count < maxOperations && bytes < maxBytes && wait > TimeSpan.Zero && Volatile.Read(ref _flushes) == 0)
         {
             using var waited = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            await Task.WhenAny(hurry.Task, _queue.WhenFull(maxOperations, info.MaxBatchBytes), Task.Delay(wait, _timeProvider, waited.Token)).ConfigureAwait(false);
+            await Task.WhenAny(hurry.Task, _queue.WhenFull(maxOperations, maxBytes), Task.Delay(wait, _timeProvider, waited.Token)).ConfigureAwait(false);
             await waited.CancelAsync().ConfigureAwait(false);
             return;
         }
 
         await _slots.WaitAsync(_stop.Token).ConfigureAwait(false);
-        if (_queue.Take(maxOperations, info.MaxBatchBytes) is { } batch)
+        if (_queue.Take(maxOperations, maxBytes) is { } batch)
             _ = SendAsync(batch, info);
         else
             _slots.Release();
@@ -328,47 +339,82 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         }
         finally
         {
-            _queue.Complete(batch, lost);
-            _slots.Release();
+            try
+            {
+                _queue.Complete(batch, lost);
+            }
+            finally
+            {
+                _slots.Release();
+            }
         }
     }
 
     private async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost)
     {
-        var (result, said) = await TrySendAsync(operations, info).ConfigureAwait(false);
-        if (result == SendResult.NoMultipart)
-            (result, said) = await TrySendAsync(operations, info).ConfigureAwait(false);
-        if (result == SendResult.NoMultipart)
-            result = SendResult.Rejected;
-        if (result == SendResult.Sent)
+        var started = _timeProvider.GetTimestamp();
+        var parts = new Queue<IReadOnlyList<RunOperation>>([operations]);
+        var refusals = 0;
+        var isAnySent = false;
+        (SendResult Result, string? Said) failure = default;
+        while (parts.TryDequeue(out var part))
         {
-            var recovered = operations.Count(static operation => operation.MakesUpForStart);
-            var posted = operations.Sum(static operation => operation.Weight) + recovered;
-            Interlocked.Add(ref _posted, posted);
-            Interlocked.Add(ref _recovered, recovered);
-            ExportTelemetry.CountPosted(posted, recovered);
-            return result;
+            var isGivenUp = refusals > 0
+                && (_timeProvider.GetElapsedTime(started) >= _settings.Options.MaxRetryTime || (!isAnySent && refusals >= (_isAllRefused ? MaxRefusalsAgain : MaxRefusals)));
+            if (isGivenUp)
+            {
+                // For the reason of those that were refused before.
+                _isAllRefused = !isAnySent;
+            }
+            else
+            {
+                var answer = await TrySendAsync(part, info).ConfigureAwait(false);
+                if (answer.Result == SendResult.Sent)
+                {
+                    isAnySent = true;
+                    _isAllRefused = false;
+                    CountPosted(part);
+                    continue;
+                }
+
+                failure = answer;
+                if (failure.Result is SendResult.Refused or SendResult.TooLarge or SendResult.Failed && part.Count > 1)
+                {
+                    // One of them poisons the others: halve until it is alone. In turns, so that what is good is found soon.
+                    refusals++;
+                    var half = part.Count / 2;
+                    parts.Enqueue([.. part.Take(half)]);
+                    parts.Enqueue([.. part.Skip(half)]);
+                    continue;
+                }
+            }
+
+            lost.AddRange(part);
+            Drop(part, failure.Result, failure.Said);
         }
 
-        if (result == SendResult.Refused && operations.Count > 1)
-        {
-            // One of them poisons the others: halve until it is alone.
-            var half = operations.Count / 2;
-            await SendAsync([.. operations.Take(half)], info, lost).ConfigureAwait(false);
-            await SendAsync([.. operations.Skip(half)], info, lost).ConfigureAwait(false);
-            return result;
-        }
+        return lost.Count == 0 ? SendResult.Sent : failure.Result;
+    }
 
-        lost.AddRange(operations);
-        Drop(operations, result, said);
-        return result;
+    private void CountPosted(IReadOnlyList<RunOperation> operations)
+    {
+        var recovered = operations.Count(static operation => operation.MakesUpForStart);
+        var posted = operations.Sum(static operation => operation.Weight) + recovered;
+        Interlocked.Add(ref _posted, posted);
+        Interlocked.Add(ref _recovered, recovered);
+        ExportTelemetry.CountPosted(posted, recovered);
     }
 
     private async Task<(SendResult Result, string? Said)> TrySendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info)
     {
+        if (!_settings.IsEnabled())
+            return (SendResult.Off, null);
         try
         {
-            return await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
+            var answer = await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
+            if (answer.Result == SendResult.NoMultipart)
+                answer = await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
+            return answer.Result == SendResult.NoMultipart ? (SendResult.Rejected, answer.Said) : answer;
         }
         catch (Exception exception)
         {

@@ -7,7 +7,7 @@ internal static class ExportSettingsReader
 {
     private const string DefaultEndpoint = "https://api.smith.langchain.com";
 
-    internal static ExportSettings? TryRead(LangSmithExportOptions options, out List<string> errors)
+    internal static ExportSettings? TryRead(LangSmithExportOptions options, out List<string> errors, Func<bool>? isEnabled = null)
     {
         errors = [.. options.ConfigurationErrors];
         var endpoint = ReadEndpoint(options, errors);
@@ -34,6 +34,7 @@ internal static class ExportSettingsReader
         return new ExportSettings
         {
             Options = options,
+            IsEnabled = isEnabled ?? (static () => true),
             Endpoint = endpoint,
             ApiKey = key,
             WorkspaceId = workspace,

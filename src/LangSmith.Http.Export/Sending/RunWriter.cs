@@ -16,6 +16,9 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
 {
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
+    private const string UsageMetadata = "usage_metadata";
+    private const string SampleRate = "ls_tracing_sample_rate";
+
     private readonly Utf8JsonWriter _json = new(Stream.Null, Options);
 
     /// <summary>The fields that have a part of their own in a multipart body, in the order of the SDKs.</summary>
@@ -80,11 +83,11 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
 
     private static bool Has(RunOperation run, string part) => part switch
     {
-        "inputs" => run.IsCreate,
+        "inputs" => run.IsCreate || run.HasNewInputs,
         "outputs" => run.Outputs is not null,
         "events" => run.Events.Count > 0,
         "error" => run.Error is not null,
-        _ => true,
+        _ => !run.IsBare,
     };
 
     private static void WriteMainFields(RunOperation run, Utf8JsonWriter json)
@@ -103,6 +106,8 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
             json.WriteString("address", run.Address);
         else
             json.WriteString("session_name", run.Project);
+        if (run.IsBare)
+            return;
         json.WriteStartArray("tags");
         foreach (var tag in run.Tags)
             json.WriteStringValue(tag);
@@ -143,7 +148,7 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
         json.WriteEndObject();
     }
 
-    private static void WriteEvents(Utf8JsonWriter json, IReadOnlyList<RunEvent> events)
+    private void WriteEvents(Utf8JsonWriter json, IReadOnlyList<RunEvent> events)
     {
         json.WriteStartArray();
         foreach (var item in events)
@@ -151,7 +156,8 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
             json.WriteStartObject();
             json.WriteString("name", item.Name);
             WriteTime(json, "time", item.Time);
-            if (item.Payload is { } payload)
+            // The text of a token is an output; the other SDKs take it out in any case (wire.md §7.3).
+            if (item.Payload is { } payload && !settings.HideOutputs && item.Name != "new_token")
             {
                 json.WritePropertyName("kwargs");
                 WriteAsItIs(json, payload);
@@ -173,19 +179,35 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
             WriteAsItIs(json, value);
         }
 
-        // A name is there once: what the user said stays.
-        if (run.Link != default && !settings.HideMetadata && !run.Metadata.ContainsKey("otel.trace_id") && !run.Metadata.ContainsKey("otel.span_id"))
-        {
-            json.WriteString("otel.trace_id", run.Link.TraceId.ToHexString());
-            json.WriteString("otel.span_id", run.Link.SpanId.ToHexString());
-        }
-
+        if (!settings.HideMetadata)
+            WriteOwnMetadata(json, run);
         json.WriteEndObject();
         json.WriteStartObject("runtime");
         foreach (var (key, value) in settings.Runtime)
             json.WriteString(key, value);
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+
+    // A name is there once: what the user said stays.
+    private void WriteOwnMetadata(Utf8JsonWriter json, RunOperation run)
+    {
+        if (run.Link != default && !run.Metadata.ContainsKey("otel.trace_id") && !run.Metadata.ContainsKey("otel.span_id"))
+        {
+            json.WriteString("otel.trace_id", run.Link.TraceId.ToHexString());
+            json.WriteString("otel.span_id", run.Link.SpanId.ToHexString());
+        }
+
+        // Where the other SDKs put them as well (wire.md §7.3, §4.4): token counts, and what a run stands for.
+        if (run.Outputs is { ValueKind: JsonValueKind.Object } outputs && outputs.TryGetProperty(UsageMetadata, out var usage)
+            && usage.ValueKind == JsonValueKind.Object && !run.Metadata.ContainsKey(UsageMetadata))
+        {
+            json.WritePropertyName(UsageMetadata);
+            WriteAsItIs(json, usage);
+        }
+
+        if (settings.SamplingRate < 1 && !run.Metadata.ContainsKey(SampleRate))
+            json.WriteNumber(SampleRate, settings.SamplingRate);
     }
 
     private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset time)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.Tests.Export;
 
@@ -81,7 +82,7 @@ public sealed class FaultToleranceTests
 
         Assert.That(at, Has.Count.EqualTo(2));
         Assert.That(at[1] - at[0], Is.GreaterThanOrEqualTo(TimeSpan.FromSeconds(60)));
-        Assert.That(bed.Log, Has.One.EqualTo("Retry: A batch of runs is tried again in 00:01:00: 429."));
+        Assert.That(bed.Log, Has.One.EqualTo("Retry: A batch of runs is tried again in 00:01:00: 429 Too Many Requests."));
     }
 
     [TestCase("120", 120)]
@@ -248,7 +249,7 @@ public sealed class FaultToleranceTests
     {
         // A logger that throws, a handler that throws what no handler should, and a caller whose flow is suppressed.
         var handler = new AnswerHandler(static _ => throw new InvalidOperationException("boom"));
-        await using var bed = new ExportBed(new Uri("http://127.0.0.1:9"), null, handler, new ThrowingLogger());
+        await using var bed = new ExportBed(new Uri("http://127.0.0.1:9"), static options => options.MaxRetryTime = TimeSpan.FromMinutes(1), handler, new ThrowingLogger());
         using var faults = new Runs.FaultCounter();
         using (ExecutionContext.SuppressFlow())
             bed.Trace("t", 4);
@@ -259,25 +260,42 @@ public sealed class FaultToleranceTests
         {
             Assert.That(faults["recorder_failed"], Is.Zero);
             Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(20));
-            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["failed"] = 20 }));
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["retries_exhausted"] = 20 }));
             Assert.That(bed.Exporter.QueuedOperations, Is.Zero);
         }
     }
 
     [Test]
-    public async Task Failure_OfOurs_IsLoggedOnceAMinute()
+    public async Task Failure_OfOurs_LosesTheBatch_AndIsLoggedOnceAMinute()
     {
-        await using var bed = new ExportBed(new Uri("http://127.0.0.1:9"), null, new AnswerHandler(static _ => throw new InvalidOperationException("boom")));
+        var lines = new LogLines();
+        var given = ExportSettingsReader.TryRead(new LangSmithExportOptions { Endpoint = "http://127.0.0.1:9" }, out _)!;
+        var broken = new ExportSettings
+        {
+            Options = given.Options,
+            Endpoint = given.Endpoint,
+            ApiKey = null,
+            WorkspaceId = null,
+            SamplingRate = 1,
+            HideInputs = false,
+            HideOutputs = false,
+            HideMetadata = false,
+            IsEnabled = static () => true,
+            // What is ours and throws: no value of the user's gets that far.
+            Runtime = null!,
+        };
+        await using var exporter = new LangSmithExporter(
+            broken, ExportClient.Create(new AnswerHandler(static _ => new HttpResponseMessage(HttpStatusCode.Accepted))), TimeProvider.System, new LoggerFactory([lines]).CreateLogger("LangSmith.Http.Export"));
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
         for (var i = 0; i < 3; i++)
         {
-            bed.Trace("t", 0);
-            await bed.FlushAsync();
+            tracer.StartRun("t").Dispose();
+            Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
         }
 
-        Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["failed"] = 6 }));
-        var lines = bed.Log.Where(static line => line.StartsWith("ExportFailed", StringComparison.Ordinal)).ToList();
-        Assert.That(lines, Has.Count.EqualTo(1));
-        Assert.That(lines[0], Does.Contain("boom"));
+        Assert.That(exporter.DroppedOperations, Is.EqualTo(6));
+        Assert.That(lines.Ours.Count(static line => line.Event.Name == "ExportFailed"), Is.EqualTo(1));
+        Assert.That(lines.Ours.First(static line => line.Event.Name == "Dropped").Text, Does.Contain("(failed)"));
     }
 
     private static TestCaseData<Func<CollectorRequest, CollectorFault?>> Fault(string name, Func<CollectorRequest, CollectorFault?> fault) =>

@@ -160,7 +160,7 @@ public sealed partial class PayloadTests
         {
             using (var child = tracer.StartRun("child", "é"))
             {
-                child.Run.AddEvent("new_token", new { token = "é" });
+                child.Run.AddEvent("chunk", new { token = "é" });
                 child.Run.SetOutputs("partial");
                 child.Run.Fail("bööm");
             }
@@ -238,7 +238,7 @@ public sealed partial class PayloadTests
         await betweenStartAndEnd();
         if (depth > 1)
             await NestAsync(tracer, type, depth - 1, betweenStartAndEnd);
-        scope.Run.AddEvent("new_token", new { token = "é" });
+        scope.Run.AddEvent("chunk", new { token = "é" });
         scope.Run.AddEvent("done");
         scope.Run.AddTags("late");
         scope.Run.AddMetadata("late", 1);

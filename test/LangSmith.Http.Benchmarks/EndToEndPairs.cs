@@ -40,7 +40,7 @@ internal static class EndToEndPairs
         foreach (var (load, answers, pairs) in new[]
         {
             (Load.InTurns, TimeSpan.Zero, 50_000),
-            (Load.InTurns, TimeSpan.FromMilliseconds(5), 3_000),
+            (Load.InTurns, TimeSpan.FromMilliseconds(5), 2_500),
             (Load.Paced, TimeSpan.Zero, 10_000),
         })
         {

@@ -14,6 +14,14 @@ if (args is ["pairs"])
     return;
 }
 
+// "requests": an application with everything on next to itself without LangSmith, about four minutes; "requests parts":
+// what of it costs what, about three.
+if (args is ["requests", ..])
+{
+    EndToEndPairs.Run(args[1..]);
+    return;
+}
+
 // Short on purpose: what counts is the ratio to a peer in the same run, and machines are noisy.
 var config = ManualConfig.CreateEmpty()
     .AddJob(Job.Default.WithWarmupCount(3).WithIterationCount(7).WithIterationTime(TimeInterval.FromMilliseconds(200)))

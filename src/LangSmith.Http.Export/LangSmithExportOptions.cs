@@ -29,15 +29,15 @@ public sealed class LangSmithExportOptions
     public double? SamplingRate { get; set; }
 
     /// <summary>Sends <c>{}</c> instead of inputs.</summary>
-    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_INPUTS</c>; only <c>true</c> means true.</value>
+    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_INPUTS</c> (<c>true</c> or <c>false</c>), else false.</value>
     public bool? HideInputs { get; set; }
 
-    /// <summary>Sends <c>{}</c> instead of outputs.</summary>
-    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_OUTPUTS</c>; only <c>true</c> means true.</value>
+    /// <summary>Sends <c>{}</c> instead of outputs, and events by name only.</summary>
+    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_OUTPUTS</c> (<c>true</c> or <c>false</c>), else false.</value>
     public bool? HideOutputs { get; set; }
 
     /// <summary>Sends no metadata to LangSmith. The headers of requests to other services still carry it.</summary>
-    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_METADATA</c>; only <c>true</c> means true.</value>
+    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_METADATA</c> (<c>true</c> or <c>false</c>), else false.</value>
     public bool? HideMetadata { get; set; }
 
     /// <summary>Further headers of each request, for a proxy for example; they never replace the key and the workspace.</summary>

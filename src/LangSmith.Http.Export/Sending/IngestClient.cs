@@ -290,36 +290,34 @@ internal sealed class IngestClient
         .AddTimeout(_settings.Options.RequestTimeout)
         .Build();
 
-    // Not from a pool: a request that was given up may still be reading it.
-    private ReadOnlyMemory<byte> Write(IReadOnlyList<RunOperation> runs, bool isMultipart, bool compress)
+    private Body Write(IReadOnlyList<RunOperation> runs, bool isMultipart, bool compress)
     {
-        var size = runs.Sum(static run => run.Size);
-        var buffer = new MemoryStream((int)Math.Min(compress ? size / 8 : size, Array.MaxLength));
+        var body = new Body();
+        using var writer = new RunWriter(_settings);
         if (compress)
         {
-            using var gzip = new GZipStream(buffer, CompressionLevel.Fastest, leaveOpen: true);
+            using var gzip = new GZipStream(body, CompressionLevel.Fastest, leaveOpen: true);
             WriteTo(gzip);
         }
         else
         {
-            WriteTo(buffer);
+            WriteTo(body);
         }
 
-        return buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+        return body;
 
-        void WriteTo(Stream body)
+        void WriteTo(Stream output)
         {
-            using var writer = new RunWriter(_settings);
             if (isMultipart)
-                MultipartBody.Write(runs, writer, _boundary, body);
+                MultipartBody.Write(runs, writer, _boundary, output);
             else
-                writer.WriteBatch(runs, body);
+                writer.WriteBatch(runs, output);
         }
     }
 
-    private HttpRequestMessage CreateRequest(ReadOnlyMemory<byte> body, bool isMultipart, bool isCompressed)
+    private HttpRequestMessage CreateRequest(Body body, bool isMultipart, bool isCompressed)
     {
-        var content = new ReadOnlyMemoryContent(body);
+        var content = body.ToContent();
         if (isMultipart)
             content.Headers.TryAddWithoutValidation("Content-Type", $"multipart/form-data; boundary={_boundary}");
         else

@@ -1,3 +1,4 @@
+using System.Globalization;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
@@ -11,6 +12,18 @@ using Perfolizer.Horology;
 if (args is ["pairs"])
 {
     InboundPairs.Run();
+    return;
+}
+
+if (args is ["export", .. var given])
+{
+    Environment.ExitCode = await ExportThroughput.RunAsync(given);
+    return;
+}
+
+if (args is [ExportChild.Argument, var runs, var warmUpRuns])
+{
+    await ExportChild.RunAsync(int.Parse(runs, CultureInfo.InvariantCulture), int.Parse(warmUpRuns, CultureInfo.InvariantCulture));
     return;
 }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
@@ -19,6 +20,19 @@ if (args is ["pairs"])
 if (args is ["requests", ..])
 {
     EndToEndPairs.Run(args[1..]);
+    return;
+}
+
+// Runs per second and memory next to the JavaScript SDK's, about four minutes: "export [runs [warm-up runs]]".
+if (args is ["export", .. var given])
+{
+    Environment.ExitCode = await ExportThroughput.RunAsync(given);
+    return;
+}
+
+if (args is [ExportChild.Argument, var runs, var warmUpRuns])
+{
+    await ExportChild.RunAsync(int.Parse(runs, CultureInfo.InvariantCulture), int.Parse(warmUpRuns, CultureInfo.InvariantCulture));
     return;
 }
 

@@ -293,7 +293,6 @@ internal sealed class IngestClient
     private Body Write(IReadOnlyList<RunOperation> runs, bool isMultipart, bool compress)
     {
         var body = new Body();
-        using var writer = new RunWriter(_settings);
         if (compress)
         {
             using var gzip = new GZipStream(body, CompressionLevel.Fastest, leaveOpen: true);
@@ -308,6 +307,7 @@ internal sealed class IngestClient
 
         void WriteTo(Stream output)
         {
+            using var writer = new RunWriter(_settings);
             if (isMultipart)
                 MultipartBody.Write(runs, writer, _boundary, output);
             else

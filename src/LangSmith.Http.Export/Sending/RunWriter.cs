@@ -50,12 +50,14 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
     /// <summary>Writes <c>{"post":[…],"patch":[…]}</c>, for servers without multipart.</summary>
     internal void WriteBatch(IReadOnlyList<RunOperation> runs, Stream output)
     {
-        _json.Reset(output);
+        // The writer's own way with a stream is to keep it all, or to make a compressor begin anew.
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        _json.Reset(buffer);
         _json.WriteStartObject();
         WriteAll("post", runs.Where(static run => run.IsCreate));
         WriteAll("patch", runs.Where(static run => !run.IsCreate));
         _json.WriteEndObject();
-        _json.Flush();
+        Flush();
 
         void WriteAll(string name, IEnumerable<RunOperation> some)
         {
@@ -73,11 +75,17 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
                 }
 
                 _json.WriteEndObject();
-                // What is written stays in memory until then.
-                _json.Flush();
+                Flush();
             }
 
             _json.WriteEndArray();
+        }
+
+        void Flush()
+        {
+            _json.Flush();
+            output.Write(buffer.WrittenSpan);
+            buffer.ResetWrittenCount();
         }
     }
 

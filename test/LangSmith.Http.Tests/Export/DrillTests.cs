@@ -142,7 +142,7 @@ public sealed class DrillTests
         Assert.That(report.IsFlushed, Is.EqualTo(lines != "Dropped shutdown"));
         Assert.That(report.PeakQueuedBytes, Is.LessThanOrEqualTo(MaxQueuedBytes));
         Assert.That(report.PeakBytes - report.IdleBytes, Is.LessThan(MaxMoreMemory));
-        Assert.That(report.LogLines.Keys, Is.EquivalentTo(lines is null ? [] : new[] { lines }));
+        Assert.That(report.LogLines.Keys.Except(["Unreachable"]), Is.EquivalentTo(lines is null ? [] : new[] { lines }));
         Assert.That(report.LogLines.Values, Has.All.LessThanOrEqualTo(2 + (report.Seconds / 60)));
     }
 
@@ -159,7 +159,10 @@ public sealed class DrillTests
             {
                 // In the order of the tree: the parent was here before, if it was stored.
                 var number = LoadRun.Number(run.Name);
-                var isEnded = run.EndTime is not null;
+                // An end that found no room is replaced by one that says so.
+                var isEnded = run is { EndTime: not null, Error: null };
+                if (run.Error is { } error && error != "The run ended, but its end was dropped: the exporter's queue was full.")
+                    wrong.Add($"{run} failed: {error}");
                 var parent = LoadRun.Parent(number) is { } parentNumber ? ids.GetValueOrDefault(parentNumber) : null;
                 ids[number] = run;
                 if (Interlocked.Exchange(ref stored[number], isEnded ? 2 : 1) != 0)
@@ -171,8 +174,8 @@ public sealed class DrillTests
                     wrong.Add($"{run} with the parent {run.ParentRunId} and the dotted order {run.DottedOrder} is not below {parent}");
             }
 
-            // Where a run or its end was lost, that is what is wrong with its trace.
-            wrong.AddRange(trace.Problems.Where(static problem => problem.Code is not ("run_pending" or "parent_missing")).Select(static problem => problem.ToString()));
+            // Where a run was lost, that is what is wrong with its trace.
+            wrong.AddRange(trace.Problems.Where(static problem => problem.Code != "parent_missing").Select(static problem => problem.ToString()));
         }
 
         if (collector.Store.ProblemCount - collector.Store.Summaries().Sum(static summary => summary.ProblemCount) is not 0 and var refused)

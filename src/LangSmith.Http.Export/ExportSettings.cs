@@ -17,6 +17,9 @@ internal sealed class ExportSettings
 
     internal required string? WorkspaceId { get; init; }
 
+    /// <summary>What is deployed (<c>metadata.revision_id</c>, wire.md §5); null when nobody says.</summary>
+    internal required string? RevisionId { get; init; }
+
     internal required double SamplingRate { get; init; }
 
     internal required bool HideInputs { get; init; }

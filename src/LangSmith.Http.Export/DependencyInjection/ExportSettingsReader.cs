@@ -41,6 +41,7 @@ internal static class ExportSettingsReader
             Endpoint = endpoint,
             ApiKey = key,
             WorkspaceId = workspace,
+            RevisionId = Clean(Variable("REVISION_ID").Value),
             SamplingRate = rate,
             HideInputs = hideInputs,
             HideOutputs = hideOutputs,

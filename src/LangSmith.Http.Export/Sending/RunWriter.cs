@@ -17,6 +17,7 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private const string UsageMetadata = "usage_metadata";
+    private const string RevisionId = "revision_id";
     private const string SampleRate = "ls_tracing_sample_rate";
 
     private readonly Utf8JsonWriter _json = new(Stream.Null, Options);
@@ -214,6 +215,8 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
             WriteAsItIs(json, usage);
         }
 
+        if (settings.RevisionId is { } revision && !run.Metadata.ContainsKey(RevisionId))
+            json.WriteString(RevisionId, revision);
         if (settings.SamplingRate < 1 && !run.Metadata.ContainsKey(SampleRate))
             json.WriteNumber(SampleRate, settings.SamplingRate);
     }

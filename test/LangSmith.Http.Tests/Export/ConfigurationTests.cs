@@ -245,7 +245,7 @@ public sealed class ConfigurationTests : CleanEnvironment
         const string Marker = "must-not-leave-7f3a";
         await using var server = await IngestServer.StartAsync();
         SetAll($"LANGSMITH_TRACING=true LANGSMITH_ENDPOINT={server.Endpoint} LANGSMITH_API_KEY=key-{Marker}");
-        foreach (var name in (string[])["LANGSMITH_SECRET_X", "LANGSMITH_X", "LANGCHAIN_X", "LANGSMITH_REVISION_ID", "LANGSMITH_RUNS_ENDPOINTS", "GITHUB_SHA", "LANGCHAIN_CUSTOM_HEADERS"])
+        foreach (var name in (string[])["LANGSMITH_SECRET_X", "LANGSMITH_X", "LANGCHAIN_X", "LANGSMITH_RUNS_ENDPOINTS", "GITHUB_SHA", "LANGCHAIN_CUSTOM_HEADERS"])
             Set(name, name + Marker);
         await PostARunAsync(new ServiceCollection().AddLangSmithExport());
 
@@ -255,6 +255,25 @@ public sealed class ConfigurationTests : CleanEnvironment
             Assert.That(post.Text, Does.Not.Contain(Marker).And.Not.Contain("LANGSMITH_").And.Not.Contain("LANGCHAIN_"));
             Assert.That(post.Headers.Where(static header => header.Key != "x-api-key").Select(static header => header.Value), Has.None.Contains(Marker));
         }
+    }
+
+    [TestCase("LANGSMITH_REVISION_ID")]
+    [TestCase("LANGCHAIN_REVISION_ID")]
+    public async Task Revision_FromTheEnvironment_IsMetadataUnlessTheRunHasItsOwn(string variable)
+    {
+        await using var server = await IngestServer.StartAsync();
+        SetAll($"LANGSMITH_TRACING=true LANGSMITH_ENDPOINT={server.Endpoint} {variable}=v7");
+        await using (var exporter = new LangSmithExporter())
+        {
+            var tracer = new LangSmithTracer(exporter);
+            tracer.StartRun("deployed").Dispose();
+            using var scope = tracer.StartRun("own");
+            scope.Run.AddMetadata("revision_id", "mine");
+        }
+
+        var extras = FormPart.Split(server.Posts.Single().Body, server.Posts.Single().Headers["Content-Type"]).Where(static part => part.Name.EndsWith(".extra", StringComparison.Ordinal)).ToList();
+        Assert.That(extras[0].Text, Does.Contain("""{"metadata":{"revision_id":"v7"}"""));
+        Assert.That(extras[1].Text, Does.Contain("""{"metadata":{"revision_id":"mine"}"""));
     }
 
     [TestCase(202)]

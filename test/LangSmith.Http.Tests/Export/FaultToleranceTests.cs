@@ -276,6 +276,7 @@ public sealed class FaultToleranceTests
             Endpoint = given.Endpoint,
             ApiKey = null,
             WorkspaceId = null,
+            RevisionId = null,
             SamplingRate = 1,
             HideInputs = false,
             HideOutputs = false,

@@ -141,7 +141,7 @@ internal sealed class IngestClient
         catch (Exception exception)
         {
             // Time is over, or the kill switch was thrown. What was thrown is the network's, or the user's handlers'.
-            return (_settings.IsEnabled() ? SendResult.RetriesExhausted : SendResult.Off, context.Properties.GetValue(LastCause, Describe(exception)));
+            return (_settings.IsEnabled() ? SendResult.RetriesExhausted : SendResult.Off, context.Properties.GetValue(LastCause, Mask(Describe(exception))));
         }
         finally
         {
@@ -228,9 +228,10 @@ internal sealed class IngestClient
 
     private string Mask(string text)
     {
-        foreach (var secret in _settings.Options.Headers.Values.Append(_settings.ApiKey))
+        // Short values are none, and would be found in every word.
+        foreach (var secret in _settings.Options.Headers.Values.Where(static value => value.Length >= 8).Append(_settings.ApiKey))
         {
-            if (!string.IsNullOrWhiteSpace(secret))
+            if (secret is not null)
                 text = text.Replace(secret, "…", StringComparison.Ordinal);
         }
 

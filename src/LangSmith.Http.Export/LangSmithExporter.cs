@@ -86,7 +86,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         ExportTelemetry.Track(_queue);
     }
 
-    /// <summary>How many starts and ends of runs wait or are on their way.</summary>
+    /// <summary>How many starts and ends of runs wait or are on their way; both of a run are one while both wait.</summary>
     public int QueuedOperations => _queue.Count;
 
     /// <summary>About how many bytes they are.</summary>

@@ -23,7 +23,7 @@ internal static class ExportTelemetry
         "langsmith.http.export.duration", "s", "How long batches took, every attempt included (tag: result).");
 
     private static readonly Histogram<long> BatchSize = Telemetry.Meter.CreateHistogram<long>(
-        "langsmith.http.export.batch_size", "{operation}", "Starts and ends of runs in one batch.");
+        "langsmith.http.export.batch_size", "{operation}", "Starts and ends of runs in one batch; both of a run are one.");
 
     // Those of all exporters that are alive: one instrument has one value.
     private static readonly ConditionalWeakTable<RunQueue, object?> Queues = [];
@@ -31,7 +31,7 @@ internal static class ExportTelemetry
     static ExportTelemetry()
     {
         Telemetry.Meter.CreateObservableUpDownCounter(
-            "langsmith.http.export.queue.operations", static () => Queues.Sum(static pair => (long)pair.Key.Count), "{operation}", "Starts and ends of runs that wait or are on their way.");
+            "langsmith.http.export.queue.operations", static () => Queues.Sum(static pair => (long)pair.Key.Count), "{operation}", "Starts and ends of runs that wait or are on their way; both of a run are one while both wait.");
         Telemetry.Meter.CreateObservableUpDownCounter(
             "langsmith.http.export.queue.bytes", static () => Queues.Sum(static pair => pair.Key.Bytes), "By", "About how many bytes they are.");
     }

@@ -102,6 +102,8 @@ public sealed class LifeCycleTests
         // So that the connection is there: a second is given.
         tracer.StartRun("before").Dispose();
         await host.Services.GetRequiredService<LangSmithExporter>().FlushAsync(TimeSpan.FromSeconds(30));
+        // Longer than no time at all, and shorter than it.
+        _collector.Fault = static _ => CollectorFault.Delay(TimeSpan.FromMilliseconds(50));
         tracer.StartRun("queued").Dispose();
         var open = tracer.StartRun("open");
         await host.StopAsync();

@@ -29,7 +29,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     // What the last runs are given even where others have used up the host's time.
     private static readonly TimeSpan LeastShutdownTime = TimeSpan.FromSeconds(1);
 
-    // How many parts of a batch may be refused before any of it is taken: enough to find a good one where every tenth run
+    // How many parts of a batch may be refused before any of it is taken: enough to find a good one where every second run
     // is bad, and few enough not to besiege a server that refuses everything. The second is for when it just did.
     private const int MaxRefusals = 128;
     private const int MaxRefusalsAgain = 8;
@@ -353,12 +353,13 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost)
     {
         var started = _timeProvider.GetTimestamp();
-        var parts = new Queue<IReadOnlyList<RunOperation>>([operations]);
+        var parts = new LinkedList<IReadOnlyList<RunOperation>>([operations]);
         var refusals = 0;
         var isAnySent = false;
         (SendResult Result, string? Said) failure = default;
-        while (parts.TryDequeue(out var part))
+        while (parts.First is { Value: var part })
         {
+            parts.RemoveFirst();
             var isGivenUp = refusals > 0
                 && (_timeProvider.GetElapsedTime(started) >= _settings.Options.MaxRetryTime || (!isAnySent && refusals >= (_isAllRefused ? MaxRefusalsAgain : MaxRefusals)));
             if (isGivenUp)
@@ -378,14 +379,14 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
                 }
 
                 failure = answer;
-                if (failure.Result is SendResult.Refused or SendResult.TooLarge or SendResult.Failed && part.Count > 1)
+                if (failure.Result is SendResult.Refused or SendResult.TooLarge or SendResult.Failed)
                 {
-                    // One of them poisons the others: halve until it is alone. In turns, so that what is good is found soon.
                     refusals++;
-                    var half = part.Count / 2;
-                    parts.Enqueue([.. part.Take(half)]);
-                    parts.Enqueue([.. part.Skip(half)]);
-                    continue;
+                    if (part.Count > 1)
+                    {
+                        Halve(part, parts, isDeep: !isAnySent && refusals > MaxRefusals / 2);
+                        continue;
+                    }
                 }
             }
 
@@ -394,6 +395,24 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         }
 
         return lost.Count == 0 ? SendResult.Sent : failure.Result;
+    }
+
+    // One of them poisons the others: halve until it is alone. In turns, so that what is good is found soon; where bad ones
+    // are everywhere no part of some size is, and one is followed down to single runs.
+    private static void Halve(IReadOnlyList<RunOperation> part, LinkedList<IReadOnlyList<RunOperation>> parts, bool isDeep)
+    {
+        RunOperation[] first = [.. part.Take(part.Count / 2)];
+        RunOperation[] second = [.. part.Skip(part.Count / 2)];
+        if (isDeep)
+        {
+            parts.AddFirst(second);
+            parts.AddFirst(first);
+        }
+        else
+        {
+            parts.AddLast(first);
+            parts.AddLast(second);
+        }
     }
 
     private void CountPosted(IReadOnlyList<RunOperation> operations)

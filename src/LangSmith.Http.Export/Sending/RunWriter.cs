@@ -208,7 +208,7 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
         }
 
         // Where the other SDKs put them as well (wire.md §7.3, §4.4): token counts, and what a run stands for.
-        if (run.Outputs is { ValueKind: JsonValueKind.Object } outputs && outputs.TryGetProperty(UsageMetadata, out var usage)
+        if (run.Outputs is { ValueKind: JsonValueKind.Object } outputs && TryGetUsage(outputs, out var usage)
             && usage.ValueKind == JsonValueKind.Object && !run.Metadata.ContainsKey(UsageMetadata))
         {
             json.WritePropertyName(UsageMetadata);
@@ -219,6 +219,20 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
             json.WriteString(RevisionId, revision);
         if (settings.SamplingRate < 1 && !run.Metadata.ContainsKey(SampleRate))
             json.WriteNumber(SampleRate, settings.SamplingRate);
+    }
+
+    private static bool TryGetUsage(JsonElement outputs, out JsonElement usage)
+    {
+        try
+        {
+            return outputs.TryGetProperty(UsageMetadata, out usage);
+        }
+        catch (InvalidOperationException)
+        {
+            // A name with an escaped lone surrogate cannot be compared.
+            usage = default;
+            return false;
+        }
     }
 
     private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset time)

@@ -157,6 +157,63 @@ public sealed class ExporterQueueTests
     }
 
     [Test]
+    public async Task RunsThatStayOpen_KeepTheirIdentityOnly()
+    {
+        await using var exporter = new LangSmithExporter(
+            new LangSmithExportOptions { Endpoint = "http://127.0.0.1:9", ShutdownTimeout = TimeSpan.Zero },
+            new AnswerHandler(static request => new HttpResponseMessage(request.Method == HttpMethod.Get ? System.Net.HttpStatusCode.NotFound : System.Net.HttpStatusCode.Accepted)));
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < 20; i++)
+        {
+            await StartAsync(1000);
+            Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(60)), Is.True);
+        }
+
+        var kept = GC.GetTotalMemory(forceFullCollection: true) - before;
+        Assert.That((exporter.PostedOperations, exporter.DroppedOperations), Is.EqualTo((20_000L, 0L)));
+        Assert.That(kept, Is.LessThan(40 << 20), "of 200 MB");
+        GC.KeepAlive(tracer);
+        TestContext.Out.WriteLine($"20,000 open runs keep {kept:N0} bytes");
+
+        // What it makes current ends with it.
+        async Task StartAsync(int count)
+        {
+            await Task.Yield();
+            for (var i = 0; i < count; i++)
+                tracer.StartRun("open", null, new RunOptions { Parent = RunParent.None, Metadata = [new("big", new string('m', 10_000))] });
+        }
+    }
+
+    [TestCase("40 small metadata keys")]
+    [TestCase("2000 small numbers")]
+    public async Task QueuedBytes_AreAboutWhatIsOnTheHeap(string what)
+    {
+        // Nobody answers, and nobody moves the clock: all of it waits.
+        await using var exporter = new LangSmithExporter(
+            new LangSmithExportOptions { Endpoint = "http://127.0.0.1:9", ShutdownTimeout = TimeSpan.Zero }, new SilentHandler(), new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
+        var numbers = what == "2000 small numbers" ? Enumerable.Range(0, 2000).Select(static i => i % 10).ToArray() : null;
+        Start(10);
+        var (bytes, before) = (exporter.QueuedBytes, GC.GetTotalMemory(forceFullCollection: true));
+        Start(1000);
+        var held = GC.GetTotalMemory(forceFullCollection: true) - before;
+        var said = exporter.QueuedBytes - bytes;
+        TestContext.Out.WriteLine($"{what}: {said / 1000:N0} bytes said, {held / 1000:N0} held");
+        Assert.That((double)said / held, Is.InRange(0.5, 2));
+        GC.KeepAlive(tracer);
+
+        void Start(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var metadata = what == "40 small metadata keys" ? Enumerable.Range(0, 40).Select(j => new KeyValuePair<string, object?>($"key{j}", i + j)) : [];
+                tracer.StartRun("run", numbers, new RunOptions { Metadata = [.. metadata] }).Dispose();
+            }
+        }
+    }
+
+    [Test]
     public async Task FullBatch_GoesWithoutWaitingForTheInterval()
     {
         await using var collector = await LangSmithCollector.StartAsync();
@@ -307,5 +364,14 @@ public sealed class ExporterQueueTests
         await bed.FlushAsync();
         Assert.That(seen, Has.Count.GreaterThanOrEqualTo(3));
         Assert.That(seen, Is.All.EqualTo(((string?)null, (Activity?)null, (RunTree?)null)));
+    }
+
+    private sealed class SilentHandler : HttpMessageHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            return new HttpResponseMessage();
+        }
     }
 }

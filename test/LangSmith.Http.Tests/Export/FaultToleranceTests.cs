@@ -60,6 +60,51 @@ public sealed class FaultToleranceTests
     }
 
     [Test]
+    public async Task HandlerOfTheUsers_ThatThrowsOnce_LosesNothing()
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var throwing = new ThrowOnce { InnerHandler = new SocketsHttpHandler() };
+        await using var bed = new ExportBed(collector.Endpoint, null, throwing);
+        bed.Trace("t", 4);
+        await bed.FlushAsync();
+        Assert.That(throwing.Posts, Is.EqualTo(2));
+        bed.AssertAllPosted(10);
+        ExportBed.AssertComplete(collector, 5);
+    }
+
+    [Test]
+    public async Task ServerThatReadsSlowly_LosesNothing_AndIsSentFourRequestsAtOnce()
+    {
+        var (posts, now, most) = (0, 0, 0);
+        var gate = new object();
+        await using var server = await OriginServer.StartAsync(async (context, _) =>
+        {
+            if (context.Request.Method == "GET")
+                return;
+            lock (gate)
+            {
+                posts++;
+                most = Math.Max(most, ++now);
+            }
+
+            // 100 KB in pieces of 4.
+            var piece = new byte[4096];
+            while (await context.Request.Body.ReadAsync(piece) > 0)
+                await Task.Delay(5);
+            lock (gate)
+                now--;
+            context.Response.StatusCode = 202;
+        });
+        await using var bed = new ExportBed(server.Origin, static options => options.MaxBatchOperations = 10);
+        for (var i = 0; i < 200; i++)
+            bed.Tracer.StartRun("t", new { q = new string('q', 10_000) }).Dispose();
+        await bed.FlushAsync();
+        bed.AssertAllPosted(400);
+        // The last of one batch may go without its end.
+        Assert.That((posts, most), Is.EqualTo((20, 4)).Or.EqualTo((21, 4)));
+    }
+
+    [Test]
     public async Task RetryAfter_IsHonoured()
     {
         await using var collector = await LangSmithCollector.StartAsync();
@@ -301,4 +346,16 @@ public sealed class FaultToleranceTests
 
     private static TestCaseData<Func<CollectorRequest, CollectorFault?>> Fault(string name, Func<CollectorRequest, CollectorFault?> fault) =>
         new(fault) { TestName = $"Fault_ThatPasses_LosesNothing({name})" };
+
+    private sealed class ThrowOnce : DelegatingHandler
+    {
+        public int Posts { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (request.Method == HttpMethod.Post && ++Posts == 1)
+                throw new InvalidOperationException("no token");
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
 }

@@ -37,6 +37,122 @@ public sealed partial class RefusalTests
         }
     }
 
+    [Test]
+    public async Task ServerThatRefusesEverything_IsNotBesieged_AndIsBisectedAgainOnceItTakesSome()
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var posts = 0;
+        string? bad = "";
+        var start = new TaskCompletionSource();
+        await using var server = await RefusingAsync(collector, body =>
+        {
+            Interlocked.Increment(ref posts);
+            return bad is not null && body.Contains(bad, StringComparison.Ordinal) ? (400, "no") : null;
+        }, start.Task);
+        await using var bed = new ExportBed(server.Origin);
+        for (var i = 0; i < 1000; i++)
+            bed.Trace($"run {i}", 0);
+        start.SetResult();
+        await bed.FlushAsync();
+        Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["refused"] = 2000 }));
+        Assert.That(posts, Is.LessThanOrEqualTo(130));
+
+        posts = 0;
+        for (var i = 0; i < 500; i++)
+            bed.Trace($"run {i}", 0);
+        await bed.FlushAsync();
+        Assert.That(bed.Dropped["refused"], Is.EqualTo(3000));
+        Assert.That(posts, Is.InRange(1, 10));
+
+        bad = null;
+        bed.Trace("it takes some again", 0);
+        await bed.FlushAsync();
+        bad = "\"bad\"";
+        for (var i = 0; i < 100; i++)
+            bed.Trace(i % 10 == 0 ? "bad" : $"good {i}", 0);
+        await bed.FlushAsync();
+        Assert.That(bed.Dropped["refused"], Is.EqualTo(3020));
+        ExportBed.AssertComplete(collector, 91);
+    }
+
+    [TestCase(10, 0)]
+    [TestCase(10, 5)]
+    [TestCase(10, 9)]
+    [TestCase(2, 0)]
+    public async Task EveryTenthRunBadOfAThousand_OrEverySecond_OnlyTheBadAreLost(int every, int which)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var start = new TaskCompletionSource();
+        await using var server = await RefusingAsync(collector, static body => body.Contains("\"bad\"", StringComparison.Ordinal) ? (422, "no") : null, start.Task);
+        await using var bed = new ExportBed(server.Origin);
+        for (var i = 0; i < 1000; i++)
+            bed.Trace(i % every == which ? "bad" : $"good {i}", 0);
+        start.SetResult();
+        await bed.FlushAsync();
+        var bad = 1000 / every;
+        Assert.That((bed.Exporter.PostedOperations, bed.Exporter.DroppedOperations), Is.EqualTo((2000L - (2 * bad), 2L * bad)));
+        ExportBed.AssertComplete(collector, 1000 - bad);
+    }
+
+    [Test]
+    public async Task ServerThatTakesLessThanItSays_IsSentLess_AndLosesNothing()
+    {
+        var statuses = new List<int>();
+        await using var server = await OriginServer.StartAsync(async (context, _) =>
+        {
+            if (context.Request.Method == "GET")
+            {
+                await context.Response.WriteAsync("""{"batch_ingest_config":{"size_limit":1000,"size_limit_bytes":20971520}}""");
+                return;
+            }
+
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            context.Response.StatusCode = context.Request.ContentLength > 300_000 ? 413 : 202;
+            lock (statuses)
+                statuses.Add(context.Response.StatusCode);
+        });
+        await using var bed = new ExportBed(server.Origin);
+        for (var i = 0; i < 20; i++)
+        {
+            for (var j = 0; j < 200; j++)
+                bed.Tracer.StartRun("t", new { q = new string('q', 10_000) }).Dispose();
+            await bed.FlushAsync();
+        }
+
+        bed.AssertAllPosted(8000);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(statuses, Does.Contain(413));
+            Assert.That(statuses.LastIndexOf(413), Is.LessThan(30), "of " + statuses.Count);
+        }
+    }
+
+    // An earlier segment than the one above it; milliseconds.
+    [TestCase("20260101T000002000000Z018bcfe5-687b-7000-8000-000000000001.20260101T000001000000Z018bcfe5-6c63-7000-8000-000000000002")]
+    [TestCase("20260101T000001000Z018bcfe5-687b-7000-8000-000000000001")]
+    public async Task RunBelowADottedOrderThatIsRefused_IsDroppedAlone(string parent)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        await using var bed = new ExportBed(collector.Endpoint);
+        bed.Trace("before", 0);
+        using (var run = bed.Tracer.StartRun("below", new { q = "below" }, new RunOptions { Parent = RunParent.FromDottedOrder(parent) }))
+        {
+            Assert.That(run.Run.DottedOrder, Does.StartWith(parent));
+            run.Run.End(new { a = "below" });
+        }
+
+        bed.Trace("behind", 0);
+        await bed.FlushAsync();
+        ExportBed.AssertComplete(collector, 2);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["invalid"] = 2 }), "its start and its end");
+            Assert.That(bed.Exporter.PostedOperations, Is.EqualTo(4));
+            Assert.That(bed.DropLines, Has.Length.EqualTo(1));
+            Assert.That(bed.DropLines[0], Does.Contain("(invalid)").And.Contains("dotted order"));
+        }
+    }
+
     [TestCase(401, "unauthorized", "Check LANGSMITH_API_KEY")]
     [TestCase(403, "forbidden", "LANGSMITH_WORKSPACE_ID")]
     [TestCase(402, "rejected", "The last answer was: 402 nothing to see")]
@@ -235,15 +351,16 @@ public sealed partial class RefusalTests
     });
 
     /// <summary>In front of a collector: refuses by what a body says, and passes the rest on.</summary>
-    private static async Task<OriginServer> RefusingAsync(LangSmithCollector collector, Func<string, (int Status, string Body)?> refuse)
+    private static async Task<OriginServer> RefusingAsync(LangSmithCollector collector, Func<string, (int Status, string Body)?> refuse, Task? start = null)
     {
         var client = new HttpClient();
         return await OriginServer.StartAsync(async (context, _) =>
         {
-            // Not /info: then nothing is compressed.
+            // Nothing is compressed. Nothing is sent before this is answered: who gives a start has all in one batch.
             if (context.Request.Method == "GET")
             {
-                context.Response.StatusCode = 404;
+                await (start ?? Task.CompletedTask);
+                await context.Response.WriteAsync(start is null ? "{}" : """{"batch_ingest_config":{"size_limit":1000}}""");
                 return;
             }
 

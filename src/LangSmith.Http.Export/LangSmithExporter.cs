@@ -29,11 +29,6 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     // What the last runs are given even where others have used up the host's time.
     private static readonly TimeSpan LeastShutdownTime = TimeSpan.FromSeconds(1);
 
-    // How many parts of a batch may be refused before any of it is taken: enough to find a good one where every second run
-    // is bad, and few enough not to besiege a server that refuses everything. The second is for when it just did.
-    private const int MaxRefusals = 128;
-    private const int MaxRefusalsAgain = 8;
-
     private const string AbandonedError = "The application ended before the run did.";
 
     private readonly ExportSettings _settings;
@@ -42,6 +37,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private readonly RunQueue _queue;
     private readonly IngestClient _client;
     private readonly DropLog _drops;
+    private readonly BatchSender _sender;
     private readonly HttpClient _httpClient;
     private readonly bool _followsRedirects;
     private readonly SemaphoreSlim _slots = new(ConcurrentBatches);
@@ -49,10 +45,6 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private readonly object _gate = new();
     private TaskCompletionSource _hurry = NewSignal();
     private int _flushes;
-    private long _posted;
-    private long _recovered;
-    private long? _failureSaidAt;
-    private volatile bool _isAllRefused;
     private volatile Task? _loop;
     private Task? _stopping;
     private bool _isAnnounced;
@@ -83,6 +75,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         _followsRedirects = client.FollowsRedirects;
         _client = new IngestClient(settings, client.Http, timeProvider, logger);
         _drops = new DropLog(logger, timeProvider);
+        _sender = new BatchSender(settings, _client, _drops, timeProvider, logger);
         ExportTelemetry.Track(_queue);
     }
 
@@ -93,13 +86,13 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     public long QueuedBytes => _queue.Bytes;
 
     /// <summary>How many starts and ends of runs LangSmith has taken.</summary>
-    public long PostedOperations => Interlocked.Read(ref _posted);
+    public long PostedOperations => _sender.Posted;
 
     /// <summary>
     /// How many starts and ends of runs did not get to LangSmith, for whatever reason. A start that was dropped no longer
     /// counts once the run's end has arrived: it says all that the start did.
     /// </summary>
-    public long DroppedOperations => _drops.Total - Interlocked.Read(ref _recovered);
+    public long DroppedOperations => _drops.Total - _sender.Recovered;
 
     /// <summary>What is wrong at the moment, in words; null when nothing is.</summary>
     internal string? Trouble =>
@@ -222,7 +215,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
             await _slots.WaitAsync(CancellationToken.None).ConfigureAwait(false);
         while (_queue.Take(int.MaxValue, long.MaxValue) is { } rest)
         {
-            Drop(rest.Operations, SendResult.Shutdown);
+            _drops.Add(rest.Operations, SendResult.Shutdown);
             _queue.Complete(rest, rest.Operations);
         }
 
@@ -234,7 +227,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private void Enqueue(RunOperation operation, Func<RunQueue, RunOperation, SendResult?> enqueue)
     {
         if (enqueue(_queue, operation) is { } reason)
-            Drop([operation], reason);
+            _drops.Add([operation], reason);
         else if (_loop is null)
             EnsureStarted();
     }
@@ -287,7 +280,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
             catch (Exception exception)
             {
                 // Ours. What is queued is still there; a loop that has ended would never send it.
-                LogFailure(exception);
+                _sender.LogFailure(exception);
                 await Task.Delay(FaultPause, _timeProvider, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -334,7 +327,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         var started = _timeProvider.GetTimestamp();
         try
         {
-            var result = await SendAsync(batch.Operations, info, lost).ConfigureAwait(false);
+            var result = await _sender.SendAsync(batch.Operations, info, lost, _stop.Token).ConfigureAwait(false);
             ExportTelemetry.Measure(result, batch.Operations.Count, _timeProvider.GetElapsedTime(started));
         }
         finally
@@ -348,118 +341,5 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
                 _slots.Release();
             }
         }
-    }
-
-    private async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost)
-    {
-        var started = _timeProvider.GetTimestamp();
-        var parts = new LinkedList<IReadOnlyList<RunOperation>>([operations]);
-        var refusals = 0;
-        var isAnySent = false;
-        (SendResult Result, string? Said) failure = default;
-        while (parts.First is { Value: var part })
-        {
-            parts.RemoveFirst();
-            var isGivenUp = refusals > 0
-                && (_timeProvider.GetElapsedTime(started) >= _settings.Options.MaxRetryTime || (!isAnySent && refusals >= (_isAllRefused ? MaxRefusalsAgain : MaxRefusals)));
-            if (isGivenUp)
-            {
-                // For the reason of those that were refused before.
-                _isAllRefused = !isAnySent;
-            }
-            else
-            {
-                var answer = await TrySendAsync(part, info).ConfigureAwait(false);
-                if (answer.Result == SendResult.Sent)
-                {
-                    isAnySent = true;
-                    _isAllRefused = false;
-                    CountPosted(part);
-                    continue;
-                }
-
-                failure = answer;
-                if (failure.Result is SendResult.Refused or SendResult.TooLarge or SendResult.Failed)
-                {
-                    refusals++;
-                    if (part.Count > 1)
-                    {
-                        Halve(part, parts, isDeep: !isAnySent && refusals > MaxRefusals / 2);
-                        continue;
-                    }
-                }
-            }
-
-            lost.AddRange(part);
-            Drop(part, failure.Result, failure.Said);
-        }
-
-        return lost.Count == 0 ? SendResult.Sent : failure.Result;
-    }
-
-    // One of them poisons the others: halve until it is alone. In turns, so that what is good is found soon; where bad ones
-    // are everywhere no part of some size is, and one is followed down to single runs.
-    private static void Halve(IReadOnlyList<RunOperation> part, LinkedList<IReadOnlyList<RunOperation>> parts, bool isDeep)
-    {
-        RunOperation[] first = [.. part.Take(part.Count / 2)];
-        RunOperation[] second = [.. part.Skip(part.Count / 2)];
-        if (isDeep)
-        {
-            parts.AddFirst(second);
-            parts.AddFirst(first);
-        }
-        else
-        {
-            parts.AddLast(first);
-            parts.AddLast(second);
-        }
-    }
-
-    private void CountPosted(IReadOnlyList<RunOperation> operations)
-    {
-        var recovered = operations.Count(static operation => operation.MakesUpForStart);
-        var posted = operations.Sum(static operation => operation.Weight) + recovered;
-        Interlocked.Add(ref _posted, posted);
-        Interlocked.Add(ref _recovered, recovered);
-        ExportTelemetry.CountPosted(posted, recovered);
-    }
-
-    private async Task<(SendResult Result, string? Said)> TrySendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info)
-    {
-        if (!_settings.IsEnabled())
-            return (SendResult.Off, null);
-        try
-        {
-            var answer = await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
-            if (answer.Result == SendResult.NoMultipart)
-                answer = await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
-            return answer.Result == SendResult.NoMultipart ? (SendResult.Rejected, answer.Said) : answer;
-        }
-        catch (Exception exception)
-        {
-            // Ours: the next batch may go well.
-            LogFailure(exception);
-            return (SendResult.Failed, null);
-        }
-    }
-
-    // Once a minute, as with what is dropped.
-    private void LogFailure(Exception exception)
-    {
-        lock (_gate)
-        {
-            if (_failureSaidAt is { } at && _timeProvider.GetElapsedTime(at) < DropLog.Pause)
-                return;
-            _failureSaidAt = _timeProvider.GetTimestamp();
-        }
-
-        ExportLog.ExportFailed(_logger, exception);
-    }
-
-    private void Drop(IReadOnlyList<RunOperation> operations, SendResult reason, string? said = null)
-    {
-        var count = operations.Sum(static operation => operation.Weight);
-        ExportTelemetry.CountDropped(reason, count);
-        _drops.Add(reason, count, said);
     }
 }

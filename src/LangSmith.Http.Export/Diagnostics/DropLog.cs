@@ -26,8 +26,13 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
         }
     }
 
-    internal void Add(SendResult reason, int operations, string? said = null)
+    internal void Add(IReadOnlyList<RunOperation> dropped, SendResult reason, string? said = null)
     {
+        var operations = dropped.Sum(static operation => operation.Weight);
+        // What stands in for an end that was dropped was counted then.
+        if (operations == 0)
+            return;
+        ExportTelemetry.CountDropped(reason, operations);
         Interlocked.Add(ref _total, operations);
         long count;
         lock (_gate)

@@ -311,6 +311,31 @@ public sealed class FaultToleranceTests
     }
 
     [Test]
+    public async Task Caller_WhileEveryThreadThatSendsIsBlocked_GoesOn()
+    {
+        using var gate = new ManualResetEventSlim();
+        var handler = new BlockingHandler(gate);
+        var exporter = new LangSmithExporter(new LangSmithExportOptions { Endpoint = "http://127.0.0.1:9", MaxQueuedOperations = 1000 }, handler);
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
+        // On a thread of its own: the blocked ones are the pool's. Were it held up, it would be for ever.
+        await Task.Factory.StartNew(
+            () =>
+            {
+                for (var i = 0; i < 10_000; i++)
+                    tracer.StartRun("run", new { i }).Dispose();
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default).WaitAsync(TimeSpan.FromMinutes(1));
+        await handler.Called.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.That(exporter.QueuedOperations, Is.InRange(1, 1000));
+        Assert.That(exporter.DroppedOperations, Is.InRange(18_000, 20_000));
+        gate.Set();
+        await exporter.DisposeAsync();
+        Assert.That(exporter.PostedOperations + exporter.DroppedOperations, Is.EqualTo(20_000));
+    }
+
+    [Test]
     public async Task Failure_OfOurs_LosesTheBatch_AndIsLoggedOnceAMinute()
     {
         var lines = new LogLines();
@@ -342,6 +367,18 @@ public sealed class FaultToleranceTests
         Assert.That(exporter.DroppedOperations, Is.EqualTo(6));
         Assert.That(lines.Ours.Count(static line => line.Event.Name == "ExportFailed"), Is.EqualTo(1));
         Assert.That(lines.Ours.First(static line => line.Event.Name == "Dropped").Text, Does.Contain("(failed)"));
+    }
+
+    private sealed class BlockingHandler(ManualResetEventSlim gate) : HttpMessageHandler
+    {
+        public TaskCompletionSource Called { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Called.TrySetResult();
+            gate.Wait(CancellationToken.None);
+            return Task.FromResult(new HttpResponseMessage(HttpStatusCode.Accepted));
+        }
     }
 
     private static TestCaseData<Func<CollectorRequest, CollectorFault?>> Fault(string name, Func<CollectorRequest, CollectorFault?> fault) =>

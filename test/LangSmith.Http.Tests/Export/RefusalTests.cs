@@ -62,7 +62,7 @@ public sealed partial class RefusalTests
             bed.Trace($"run {i}", 0);
         await bed.FlushAsync();
         Assert.That(bed.Dropped["refused"], Is.EqualTo(3000));
-        Assert.That(posts, Is.InRange(1, 10));
+        Assert.That(posts, Is.InRange(1, 16));
 
         bad = null;
         bed.Trace("it takes some again", 0);

@@ -119,5 +119,5 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
     };
 
     private void Say(SendResult reason, long count, string? said = null) =>
-        ExportLog.Dropped(logger, count, ExportTelemetry.Name(reason), said is null ? Remedy(reason) : $"{Remedy(reason)} The last answer was: {said}");
+        ExportLog.Dropped(logger, count, ExportTelemetry.Name(reason), said is null ? Remedy(reason) : $"{Remedy(reason)} The last {(reason is SendResult.RetriesExhausted or SendResult.Shutdown ? "failure" : "answer")} was: {said}");
 }

@@ -222,8 +222,10 @@ internal sealed class IngestClient
     // A server, or a proxy, that takes less than it said.
     private void LearnLimit(IReadOnlyList<RunOperation> runs)
     {
-        if (runs.Count > 1)
-            Interlocked.Exchange(ref _maxBatchBytes, Math.Max(MinBodyBytes, runs.Sum(static run => run.Size) / 2));
+        var size = runs.Sum(static run => run.Size);
+        // One run that is most of it may be to blame alone.
+        if (runs.Max(static run => run.Size) <= size / 2)
+            Interlocked.Exchange(ref _maxBatchBytes, Math.Min(Interlocked.Read(ref _maxBatchBytes), Math.Max(MinBodyBytes, size / 2)));
     }
 
     private string Mask(string text)

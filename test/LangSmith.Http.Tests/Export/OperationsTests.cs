@@ -112,7 +112,7 @@ public sealed class OperationsTests
         await using var bed = new ExportBed(collector.Endpoint, static options => options.MaxRetryTime = TimeSpan.FromSeconds(20));
         bed.Trace("t", 0);
         await bed.FlushAsync();
-        Assert.That(bed.DropLines.Single(), Does.Contain("(retries_exhausted)").And.EndsWith("The last answer was: 503 Service Unavailable"));
+        Assert.That(bed.DropLines.Single(), Does.Contain("(retries_exhausted)").And.EndsWith("The last failure was: 503 Service Unavailable"));
     }
 
     [Test]

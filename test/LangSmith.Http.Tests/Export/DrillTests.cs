@@ -45,9 +45,9 @@ public sealed class DrillTests
     public async Task Outage_WithinTheBounds_LosesNothing()
     {
         await using var collector = await StartCollectorAsync();
-        // The longest outage that fits: 30,000 runs of about 3 KB.
-        using var load = Load.Start(collector.Endpoint, IsLong ? 50_000 : 1750, rate: 500, RequestTimeout);
-        await OutageAsync(collector, load, after: IsLong ? 10_000 : 250);
+        // An outage that fits: with the time until the last hanging request is given up, 30,000 runs of about 4 KB.
+        using var load = Load.Start(collector.Endpoint, IsLong ? 33_000 : 1750, rate: IsLong ? 330 : 500, RequestTimeout);
+        await OutageAsync(collector, load, after: IsLong ? 6_600 : 250);
 
         var report = await load.ReportAsync();
 

@@ -20,14 +20,18 @@ namespace LangSmith.Http;
 /// </example>
 public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposable
 {
-    /// <summary>The name of the factory's client that posts, to be configured (proxy, certificates, primary handler).</summary>
+    /// <summary>
+    /// The name of the factory's client whose configuration is that of the client that posts (proxy, certificates, primary
+    /// handler). A primary handler should be a <see cref="SocketsHttpHandler"/> of its own: redirects and spans are switched
+    /// off on it.
+    /// </summary>
     public const string HttpClientName = "LangSmith.Http.Export";
 
     private const int ConcurrentBatches = 4;
     private static readonly TimeSpan FaultPause = TimeSpan.FromSeconds(1);
 
     // What the last runs are given even where others have used up the host's time.
-    private static readonly TimeSpan LeastShutdownTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LeastShutdownTime = TimeSpan.FromSeconds(2);
 
     private const string AbandonedError = "The application ended before the run did.";
 
@@ -38,8 +42,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private readonly IngestClient _client;
     private readonly DropLog _drops;
     private readonly BatchSender _sender;
-    private readonly HttpClient _httpClient;
-    private readonly bool _followsRedirects;
+    private readonly ExportClient _exportClient;
     private readonly SemaphoreSlim _slots = new(ConcurrentBatches);
     private readonly CancellationTokenSource _stop = new();
     private readonly object _gate = new();
@@ -59,7 +62,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         LangSmithExportOptions? options = null, HttpMessageHandler? handler = null, TimeProvider? timeProvider = null, ILogger<LangSmithExporter>? logger = null)
         : this(
             ExportSettingsReader.TryRead(options ?? new LangSmithExportOptions(), out var errors) ?? throw new ArgumentException(string.Join(' ', errors), nameof(options)),
-            ExportClient.Create(handler ?? CreateHandler()),
+            new ExportClient(handler ?? CreateHandler()),
             timeProvider ?? TimeProvider.System,
             logger ?? (ILogger)NullLogger.Instance)
     {
@@ -71,8 +74,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         _timeProvider = timeProvider;
         _logger = logger = new QuietLogger(logger);
         _queue = new RunQueue(settings.Options.MaxQueuedOperations, settings.Options.MaxQueuedBytes, timeProvider);
-        _httpClient = client.Http;
-        _followsRedirects = client.FollowsRedirects;
+        _exportClient = client;
         _client = new IngestClient(settings, client.Http, timeProvider, logger);
         _drops = new DropLog(logger, timeProvider);
         _sender = new BatchSender(settings, _client, _drops, timeProvider, logger);
@@ -97,7 +99,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     /// <summary>What is wrong at the moment, in words; null when nothing is.</summary>
     internal string? Trouble =>
         _drops.Recent is { } reason ? $"Runs were dropped within the last minute: {reason}"
-        : _client.Trouble is { } trouble ? $"LangSmith is not reachable, or busy: {trouble}"
+        : _queue.Count > 0 && _client.Trouble is { } trouble ? $"LangSmith is not reachable, or busy: {trouble}"
         : _queue.Count > _settings.Options.MaxQueuedOperations / 2 || _queue.Bytes > _settings.Options.MaxQueuedBytes / 2 ? "The queue is more than half full: LangSmith is slow, or gone."
         : null;
 
@@ -208,7 +210,8 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
             // Time is over: what was not posted is counted below.
         }
 
-        await _stop.CancelAsync().ConfigureAwait(false);
+        // A handler of the user's may have asked to be told, and throw.
+        await _stop.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _loop!.ConfigureAwait(false);
         // Batches on their way end with the token; then nothing holds a slot.
         for (var i = 0; i < ConcurrentBatches; i++)
@@ -220,7 +223,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         }
 
         _drops.Dispose();
-        _httpClient.Dispose();
+        await _exportClient.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
     }
 
@@ -241,7 +244,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         ExportLog.Exporting(_logger, _settings.Endpoint);
         if (_settings.ApiKey is null)
             ExportLog.NoKey(_logger);
-        if (_followsRedirects)
+        if (_exportClient.FollowsRedirects)
             ExportLog.FollowsRedirects(_logger, HttpClientName);
     }
 

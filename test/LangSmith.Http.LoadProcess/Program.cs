@@ -13,6 +13,17 @@ using Microsoft.Extensions.Logging;
 // are queued when it waits) --flush=(how long), and options of the exporter as --LangSmith:…=…
 const int Workers = 128;
 
+// It ends with whoever started it.
+_ = Task.Factory.StartNew(
+    static () =>
+    {
+        Console.In.ReadToEnd();
+        Environment.Exit(1);
+    },
+    CancellationToken.None,
+    TaskCreationOptions.LongRunning,
+    TaskScheduler.Default);
+
 var builder = Host.CreateApplicationBuilder(args);
 var log = new WarningLog();
 builder.Logging.ClearProviders().AddProvider(log);

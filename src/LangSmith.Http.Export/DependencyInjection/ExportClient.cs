@@ -10,19 +10,47 @@ namespace LangSmith.Http;
 /// own handler, resilience, the factory's filters) is for others, whatever the order of registration. It is made here and
 /// lives as long as the exporter: the last runs are sent while the container is being disposed.
 /// </summary>
-internal sealed record ExportClient(HttpClient Http, bool FollowsRedirects)
+internal sealed class ExportClient : IAsyncDisposable
 {
-    internal static ExportClient Create(HttpMessageHandler handler) =>
-        new(new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan }, !TryProtect(handler));
+    private readonly AsyncServiceScope? _scope;
 
+    /// <summary>Makes a client that disposes its handler.</summary>
+    internal ExportClient(HttpMessageHandler handler)
+        : this(handler, disposeHandler: true, scope: null)
+    {
+    }
+
+    private ExportClient(HttpMessageHandler handler, bool disposeHandler, AsyncServiceScope? scope)
+    {
+        Http = new HttpClient(handler, disposeHandler) { Timeout = Timeout.InfiniteTimeSpan };
+        FollowsRedirects = !TryProtect(handler);
+        _scope = scope;
+    }
+
+    internal HttpClient Http { get; }
+
+    internal bool FollowsRedirects { get; }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        if (_scope is { } scope)
+            await scope.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Makes the client of a container.</summary>
     internal static ExportClient Create(IServiceProvider services)
     {
         var options = services.GetRequiredService<IOptionsMonitor<HttpClientFactoryOptions>>().Get(LangSmithExporter.HttpClientName);
-        var builder = services.GetRequiredService<HttpMessageHandlerBuilder>();
-        builder.Name = LangSmithExporter.HttpClientName;
+        // As the factory does it: handlers have a scope of their own.
+        AsyncServiceScope? scope = options.SuppressHandlerScope ? null : services.CreateAsyncScope();
+        var builder = (scope?.ServiceProvider ?? services).GetRequiredService<HttpMessageHandlerBuilder>();
+        var ours = LangSmithExporter.CreateHandler();
+        (builder.Name, builder.PrimaryHandler) = (LangSmithExporter.HttpClientName, ours);
         foreach (var action in options.HttpMessageHandlerBuilderActions)
             action(builder);
-        var client = Create(builder.Build());
+        // One of the user's may be others' too.
+        var client = new ExportClient(builder.Build(), disposeHandler: ReferenceEquals(builder.PrimaryHandler, ours), scope);
         foreach (var action in options.HttpClientActions)
             action(client.Http);
         return client;
@@ -57,7 +85,6 @@ internal sealed record ExportClient(HttpClient Http, bool FollowsRedirects)
                 return;
             options.HttpClientActions.Clear();
             options.HttpMessageHandlerBuilderActions.Clear();
-            options.HttpMessageHandlerBuilderActions.Add(static builder => builder.PrimaryHandler = LangSmithExporter.CreateHandler());
             foreach (var setup in setups)
             {
                 if (setup is ConfigureNamedOptions<HttpClientFactoryOptions> { Name: LangSmithExporter.HttpClientName } named)

@@ -27,6 +27,7 @@ internal sealed class RunOperation
     internal RunOperation(RunTree run, bool isCreate, ExportSettings settings)
     {
         IsCreate = isCreate;
+        IsPostable = Http.DottedOrder.IsPostable(run.DottedOrder);
         Id = run.Id;
         TraceId = run.TraceId;
         ParentRunId = run.ParentRunId;
@@ -119,6 +120,9 @@ internal sealed class RunOperation
 
     internal IReadOnlyDictionary<string, JsonElement> Metadata { get; }
 
+    /// <summary>Whether LangSmith takes runs of such a dotted order.</summary>
+    internal bool IsPostable { get; } = true;
+
     /// <summary>Whether metadata and tags are left as the start said them.</summary>
     internal bool IsBare { get; }
 
@@ -129,7 +133,7 @@ internal sealed class RunOperation
 
     internal JsonElement? Outputs { get; }
 
-    /// <summary>How many starts and ends of runs it is: two when an end was merged into its start, none when it stands in for one that was dropped.</summary>
+    /// <summary>How many starts and ends of runs it is: two when an end was merged into its start, none when it stands in for an end that was dropped or did not come.</summary>
     internal int Weight { get; private set; } = 1;
 
     /// <summary>Whether it is an end that brings along a start which was dropped, and counted as such.</summary>
@@ -164,10 +168,10 @@ internal sealed class RunOperation
     }
 
     /// <summary>An end for a run that did not come to one itself.</summary>
-    internal RunOperation Abandon(DateTimeOffset end, string error) => new(this, keepPayload: !IsBare, end, error);
+    internal RunOperation Abandon(DateTimeOffset end, string error) => new(this, keepPayload: !IsBare, end, error) { Weight = 0 };
 
     /// <summary>An end in place of the run's own, which was dropped, and counted: a run must not look as if it went on for ever.</summary>
-    internal RunOperation CutShort(RunOperation end, string error) => new(this, keepPayload: !IsBare, end.EndTime, error) { Weight = 0 };
+    internal RunOperation CutShort(RunOperation end, string error) => Abandon(end.EndTime!.Value, error);
 
     /// <summary>What an end needs of a start that was sent.</summary>
     internal RunOperation WithoutPayload() => new(this, keepPayload: false, end: null, error: null);

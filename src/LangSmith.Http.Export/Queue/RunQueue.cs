@@ -197,13 +197,15 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
                     _waitingBytes += end.Size;
                     _released.Enqueue(end, end.Sequence);
                 }
+                else if (sending.Substitute is { } substitute)
+                {
+                    // Lost, there is nothing it could end.
+                    if (!isLost)
+                        _substitutes.Enqueue(substitute);
+                }
                 else if (isLost)
                 {
                     MissStart(create.Id);
-                }
-                else if (sending.Substitute is { } substitute)
-                {
-                    _substitutes.Enqueue(substitute);
                 }
                 else
                 {
@@ -302,7 +304,7 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
 
     private SendResult? Refuses(RunOperation operation, long bytes, int count, bool isUpdate = false) =>
         _isClosed ? SendResult.Shutdown
-        : !DottedOrder.IsPostable(operation.DottedOrder) ? SendResult.Invalid
+        : !operation.IsPostable ? SendResult.Invalid
         : operation.LeastBytes(isUpdate) > MaxOperationBytes ? SendResult.TooLarge
         : _count + count > maxRuns || _bytes + bytes > maxBytes ? SendResult.QueueFull
         : null;

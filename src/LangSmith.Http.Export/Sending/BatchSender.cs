@@ -5,10 +5,10 @@ namespace LangSmith.Http;
 /// <summary>Sends batches, saves what is good of those that are refused, and keeps count of both.</summary>
 internal sealed class BatchSender(ExportSettings settings, IngestClient client, DropLog drops, TimeProvider timeProvider, ILogger logger)
 {
-    // How many parts of a batch may be refused before any of it is taken: enough to find a good one where every second run
-    // is bad, and few enough not to besiege a server that refuses everything. The second is for when it just did.
-    private const int MaxRefusals = 128;
-    private const int MaxRefusalsAgain = 16;
+    // How many parts of a batch may be refused before any of it is taken; and how many runs, from all over it, are then tried
+    // alone before the rest is given up: a server that refuses everything is not to be besieged.
+    private const int MaxRefusals = 64;
+    private const int Samples = 16;
 
     private readonly object _gate = new();
     private long? _failureSaidAt;
@@ -23,52 +23,64 @@ internal sealed class BatchSender(ExportSettings settings, IngestClient client, 
     internal long Recovered => Interlocked.Read(ref _recovered);
 
     /// <summary>Sends a batch; what is lost of it is dropped, and added to <paramref name="lost"/>.</summary>
-    internal async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost, CancellationToken cancellationToken)
+    internal async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost, CancellationToken stop)
     {
-        var started = timeProvider.GetTimestamp();
-        var parts = new LinkedList<IReadOnlyList<RunOperation>>([operations]);
+        using var late = new CancellationTokenSource(settings.Options.MaxRetryTime, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, stop);
+        var parts = new Queue<IReadOnlyList<RunOperation>>([operations]);
         var refusals = 0;
+        // Where everything was refused just now, no halves are tried.
+        var maxRefusals = _isAllRefused ? 1 : MaxRefusals;
+        var isSampled = false;
         var isAnySent = false;
         (SendResult Result, string? Said) failure = default;
-        while (parts.First is { Value: var part })
+        while (parts.TryDequeue(out var part))
         {
-            parts.RemoveFirst();
-            if (!IsGivenUp())
+            var answer = await TrySendAsync(part, info, either.Token).ConfigureAwait(false);
+            if (answer.Result == SendResult.Sent)
             {
-                var answer = await TrySendAsync(part, info, cancellationToken).ConfigureAwait(false);
-                if (answer.Result == SendResult.Sent)
-                {
-                    isAnySent = true;
-                    _isAllRefused = false;
-                    CountPosted(part);
-                    continue;
-                }
+                isAnySent = true;
+                _isAllRefused = false;
+                CountPosted(part);
+                continue;
+            }
 
-                failure = answer;
-                if (failure.Result is SendResult.Refused or SendResult.TooLarge or SendResult.Failed)
+            failure = answer.Result == SendResult.Shutdown && !stop.IsCancellationRequested ? (SendResult.RetriesExhausted, answer.Said) : answer;
+            if (failure.Result is SendResult.Refused or SendResult.TooLarge or SendResult.Failed)
+            {
+                refusals++;
+                if (part.Count > 1)
                 {
-                    refusals++;
-                    if (part.Count > 1)
-                    {
-                        Halve(part, parts, isDeep: !isAnySent && (_isAllRefused || refusals > MaxRefusals / 2));
-                        continue;
-                    }
+                    // One of them poisons the others: halve until it is alone. In turns, so that what is good is found soon.
+                    parts.Enqueue([.. part.Take(part.Count / 2)]);
+                    parts.Enqueue([.. part.Skip(part.Count / 2)]);
+                    part = [];
                 }
             }
 
-            lost.AddRange(part);
-            drops.Add(part, failure.Result, failure.Said);
+            Lose(part);
+            if (late.IsCancellationRequested || (!isAnySent && refusals >= maxRefusals && isSampled))
+            {
+                _isAllRefused = !isAnySent && refusals > 0;
+                foreach (var rest in parts)
+                    Lose(rest);
+                break;
+            }
+
+            if (!isAnySent && refusals >= maxRefusals)
+            {
+                isSampled = true;
+                parts = Sample(parts);
+                maxRefusals = refusals + Math.Min(Samples, parts.Count);
+            }
         }
 
         return lost.Count == 0 ? SendResult.Sent : failure.Result;
 
-        bool IsGivenUp()
+        void Lose(IReadOnlyList<RunOperation> some)
         {
-            if (refusals == 0)
-                return false;
-            if (isAnySent || refusals < (_isAllRefused ? MaxRefusalsAgain : MaxRefusals))
-                return timeProvider.GetElapsedTime(started) >= settings.Options.MaxRetryTime;
-            return _isAllRefused = true;
+            lost.AddRange(some);
+            drops.Add(some, failure.Result, failure.Said);
         }
     }
 
@@ -85,22 +97,14 @@ internal sealed class BatchSender(ExportSettings settings, IngestClient client, 
         ExportLog.ExportFailed(logger, exception);
     }
 
-    // One of them poisons the others: halve until it is alone. In turns, so that what is good is found soon; where bad ones
-    // are everywhere no part of some size is, and one is followed down to single runs.
-    private static void Halve(IReadOnlyList<RunOperation> part, LinkedList<IReadOnlyList<RunOperation>> parts, bool isDeep)
+    // Bad ones are everywhere, or nothing is good enough: single runs first, spread over what is left.
+    private static Queue<IReadOnlyList<RunOperation>> Sample(Queue<IReadOnlyList<RunOperation>> parts)
     {
-        RunOperation[] first = [.. part.Take(part.Count / 2)];
-        RunOperation[] second = [.. part.Skip(part.Count / 2)];
-        if (isDeep)
-        {
-            parts.AddFirst(second);
-            parts.AddFirst(first);
-        }
-        else
-        {
-            parts.AddLast(first);
-            parts.AddLast(second);
-        }
+        var all = parts.SelectMany(static part => part).ToList();
+        var step = Math.Max(1, all.Count / Samples);
+        var size = parts.Count == 0 ? 1 : parts.Max(static part => part.Count);
+        var isSample = (RunOperation _, int index) => index % step == 0 && index / step < Samples;
+        return new([.. all.Where(isSample).Select(static run => (IReadOnlyList<RunOperation>)[run]), .. all.Where((run, index) => !isSample(run, index)).Chunk(size)]);
     }
 
     private async Task<(SendResult Result, string? Said)> TrySendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, CancellationToken cancellationToken)

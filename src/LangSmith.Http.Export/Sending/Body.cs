@@ -9,7 +9,7 @@ namespace LangSmith.Http;
 /// </summary>
 internal sealed class Body : Stream
 {
-    private const int PieceBytes = 64 << 10;
+    internal const int PieceBytes = 64 << 10;
 
     private readonly List<byte[]> _pieces = [];
     private int _used = PieceBytes;

@@ -21,6 +21,7 @@ internal sealed class IngestClient
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan InfoTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LimitMemory = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan InfoPause = TimeSpan.FromMinutes(1);
     private static readonly ResiliencePropertyKey<string?> LastCause = new("langsmith.cause");
     private static readonly MediaTypeHeaderValue Json = new("application/json");
@@ -41,6 +42,7 @@ internal sealed class IngestClient
     private readonly Outage _outage;
     private ServerInfo? _info;
     private long _maxBatchBytes = MaxBodyBytes;
+    private long _limitLearnedAt;
     private long? _infoFailedAt;
     private volatile bool _hasNoMultipart;
 
@@ -61,7 +63,13 @@ internal sealed class IngestClient
     internal string? Trouble => _outage.Cause;
 
     /// <summary>What is put together in one request at most; a run alone may be larger where the server takes it.</summary>
-    internal long MaxBatchBytes(ServerInfo info) => Math.Min(info.MaxBytes, Interlocked.Read(ref _maxBatchBytes));
+    internal long MaxBatchBytes(ServerInfo info)
+    {
+        // What refused it may be gone.
+        if (_timeProvider.GetElapsedTime(Interlocked.Read(ref _limitLearnedAt)) > LimitMemory)
+            Interlocked.Exchange(ref _maxBatchBytes, MaxBodyBytes);
+        return Math.Min(info.MaxBytes, Interlocked.Read(ref _maxBatchBytes));
+    }
 
     /// <summary>What the server says about itself; asked for once, before the first batch.</summary>
     internal async ValueTask<ServerInfo> GetInfoAsync(CancellationToken cancellationToken)
@@ -113,6 +121,9 @@ internal sealed class IngestClient
                 static async (context, state) =>
                 {
                     var (self, body, isMultipart, isCompressed) = state;
+                    // Nothing is posted once it is thrown, however long the batch has waited.
+                    if (!self._settings.IsEnabled())
+                        throw new OperationCanceledException();
                     using var request = self.CreateRequest(body, isMultipart, isCompressed);
                     return await self.SendAsync(request, context.CancellationToken).ConfigureAwait(false);
                 },
@@ -140,7 +151,7 @@ internal sealed class IngestClient
         }
         catch (Exception exception)
         {
-            // Time is over, or the kill switch was thrown. What was thrown is the network's, or the user's handlers'.
+            // The kill switch was thrown. What was thrown otherwise is the network's, or the user's handlers'.
             return (_settings.IsEnabled() ? SendResult.RetriesExhausted : SendResult.Off, context.Properties.GetValue(LastCause, Mask(Describe(exception))));
         }
         finally
@@ -152,14 +163,14 @@ internal sealed class IngestClient
     // The status says it all: an answer whose body takes its time is one.
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var sending = _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        // A handler of the user's that does not look at the token, or blocks its thread, must not hold up the application's end.
+        var sending = Task.Run(() => _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken), CancellationToken.None);
         try
         {
             return await sending.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (!sending.IsCompleted)
+        catch (OperationCanceledException)
         {
-            // A handler of the user's that does not look at the token must not hold up the application's end.
             _ = sending.ContinueWith(
                 static late =>
                 {
@@ -224,8 +235,10 @@ internal sealed class IngestClient
     {
         var size = runs.Sum(static run => run.Size);
         // One run that is most of it may be to blame alone.
-        if (runs.Max(static run => run.Size) <= size / 2)
-            Interlocked.Exchange(ref _maxBatchBytes, Math.Min(Interlocked.Read(ref _maxBatchBytes), Math.Max(MinBodyBytes, size / 2)));
+        if (runs.Max(static run => run.Size) > size / 2)
+            return;
+        Interlocked.Exchange(ref _limitLearnedAt, _timeProvider.GetTimestamp());
+        Interlocked.Exchange(ref _maxBatchBytes, Math.Min(Interlocked.Read(ref _maxBatchBytes), Math.Max(MinBodyBytes, size / 2)));
     }
 
     private string Mask(string text)
@@ -253,12 +266,11 @@ internal sealed class IngestClient
     }
 
     private ResiliencePipeline<HttpResponseMessage> CreatePipeline() => new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _timeProvider }
-        .AddTimeout(_settings.Options.MaxRetryTime)
         .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
         {
             ShouldHandle = arguments => ValueTask.FromResult(_settings.IsEnabled() && (
                 arguments.Outcome.Exception is not null ? !arguments.Context.CancellationToken.IsCancellationRequested : IsTransient(arguments.Outcome.Result!.StatusCode))),
-            // The time is what ends it.
+            // The batch's time is what ends it.
             MaxRetryAttempts = int.MaxValue,
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
@@ -298,7 +310,8 @@ internal sealed class IngestClient
         var body = new Body();
         if (compress)
         {
-            using var gzip = new GZipStream(body, CompressionLevel.Fastest, leaveOpen: true);
+            // A compressor takes many small pieces badly.
+            using var gzip = new BufferedStream(new GZipStream(body, CompressionLevel.Fastest), Body.PieceBytes);
             WriteTo(gzip);
         }
         else

@@ -8,69 +8,46 @@ namespace LangSmith.Http;
 /// <c>multipart/form-data</c> as the SDKs write it: parts <c>post.&lt;id&gt;</c> or <c>patch.&lt;id&gt;</c>, then their
 /// fields; every part says its length, twice, because servers differ in where they look. Creates come first.
 /// </summary>
-internal sealed class MultipartBody(Stream output, RunWriter writer, string boundary)
+internal static class MultipartBody
 {
-    // What is written at once: a compressor takes many small pieces badly.
-    private const int ChunkBytes = 64 << 10;
-
-    // Of a part, and then some.
+    // Of a part, and then some: ids, names of fields and numbers.
     private const int MaxHeadBytes = 512;
 
-    private readonly ArrayBufferWriter<byte> _chunk = new(ChunkBytes + MaxHeadBytes);
-    private readonly ArrayBufferWriter<byte> _part = new(4096);
-
-    internal static void Write(IReadOnlyList<RunOperation> runs, RunWriter writer, string boundary, Stream output) =>
-        new MultipartBody(output, writer, boundary).Write(runs);
-
-    private void Write(IReadOnlyList<RunOperation> runs)
+    internal static void Write(IReadOnlyList<RunOperation> runs, RunWriter writer, string boundary, Stream output)
     {
+        var part = new ArrayBufferWriter<byte>(4096);
         foreach (var isCreate in (ReadOnlySpan<bool>)[true, false])
         {
             foreach (var run in runs)
             {
-                if (run.IsCreate == isCreate)
-                    Write(run);
+                if (run.IsCreate != isCreate)
+                    continue;
+                writer.WriteMain(run, part);
+                WritePart(run, "", part, boundary, output);
+                foreach (var field in RunWriter.Parts)
+                {
+                    if (writer.WritePart(run, field, part))
+                        WritePart(run, field, part, boundary, output);
+                }
             }
         }
 
-        Utf8.TryWrite(_chunk.GetSpan(MaxHeadBytes), $"--{boundary}--\r\n", out var written);
-        _chunk.Advance(written);
-        Flush();
+        Span<byte> end = stackalloc byte[MaxHeadBytes];
+        Utf8.TryWrite(end, $"--{boundary}--\r\n", out var written);
+        output.Write(end[..written]);
     }
 
-    private void Write(RunOperation run)
+    private static void WritePart(RunOperation run, string field, ArrayBufferWriter<byte> part, string boundary, Stream output)
     {
-        writer.WriteMain(run, _part);
-        Append(run, "");
-        foreach (var field in RunWriter.Parts)
-        {
-            if (writer.WritePart(run, field, _part))
-                Append(run, field);
-        }
-    }
-
-    private void Append(RunOperation run, string field)
-    {
-        var length = _part.WrittenCount;
+        Span<byte> head = stackalloc byte[MaxHeadBytes];
         Utf8.TryWrite(
-            _chunk.GetSpan(MaxHeadBytes),
+            head,
             CultureInfo.InvariantCulture,
-            $"--{boundary}\r\nContent-Disposition: form-data; name=\"{(run.IsCreate ? "post" : "patch")}.{run.Id}{(field.Length > 0 ? "." : "")}{field}\"\r\nContent-Type: application/json; length={length}\r\nContent-Length: {length}\r\n\r\n",
+            $"--{boundary}\r\nContent-Disposition: form-data; name=\"{(run.IsCreate ? "post" : "patch")}.{run.Id}{(field.Length > 0 ? "." : "")}{field}\"\r\nContent-Type: application/json; length={part.WrittenCount}\r\nContent-Length: {part.WrittenCount}\r\n\r\n",
             out var written);
-        _chunk.Advance(written);
-        if (_chunk.WrittenCount + length > ChunkBytes)
-            Flush();
-        if (length > ChunkBytes)
-            output.Write(_part.WrittenSpan);
-        else
-            _chunk.Write(_part.WrittenSpan);
-        _chunk.Write("\r\n"u8);
-        _part.ResetWrittenCount();
-    }
-
-    private void Flush()
-    {
-        output.Write(_chunk.WrittenSpan);
-        _chunk.ResetWrittenCount();
+        output.Write(head[..written]);
+        output.Write(part.WrittenSpan);
+        output.Write("\r\n"u8);
+        part.ResetWrittenCount();
     }
 }

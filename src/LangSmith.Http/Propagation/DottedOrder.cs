@@ -76,17 +76,19 @@ internal static class DottedOrder
         });
 
     /// <summary>
-    /// Whether LangSmith takes runs of it (wire.md §1): six fraction digits throughout, and no part earlier than the one
-    /// above it. A parent of another SDK may have neither.
+    /// Whether LangSmith takes runs of it (wire.md §1.4): no part is earlier than the one above it. Not every SDK sees to
+    /// that. Of timestamps in another form than ours the server decides.
     /// </summary>
     internal static bool IsPostable(ReadOnlySpan<char> value)
     {
         const int Step = SegmentLength + 1;
         if (value.Length % Step != SegmentLength)
-            return false;
+            return true;
         for (var at = Step; at < value.Length; at += Step)
         {
-            if (value[at - 1] != '.' || value.Slice(at, TimestampLength).SequenceCompareTo(value.Slice(at - Step, TimestampLength)) < 0)
+            if (value[at - 1] != '.')
+                return true;
+            if (value.Slice(at, TimestampLength).SequenceCompareTo(value.Slice(at - Step, TimestampLength)) < 0)
                 return false;
         }
 

@@ -164,6 +164,37 @@ public sealed class ExportClientTests
     }
 
     [Test]
+    public async Task Handler_OfOthers_IsStillTheirsWhenTheExporterHasEnded()
+    {
+        using var shared = new SocketsHttpHandler();
+        var services = AddExport(new ServiceCollection());
+        services.AddHttpClient(LangSmithExporter.HttpClientName).ConfigurePrimaryHttpMessageHandler(() => shared);
+        await PostARunAsync(services, (_, _) => Task.CompletedTask);
+        using var theirs = new HttpClient(shared, disposeHandler: false);
+        using var response = await theirs.PutAsync(new Uri(_server.Endpoint), new StringContent("x"));
+        Assert.That(_server.Received.Select(static request => request.Method), Is.EqualTo(["GET", "POST", "PUT"]));
+    }
+
+    [Test]
+    public async Task Handler_WithAScopedService_HasTheScopeOfTheExporter()
+    {
+        var services = AddExport(new ServiceCollection()).AddScoped<Scoped>().AddTransient<ScopedHandler>();
+        services.AddHttpClient(LangSmithExporter.HttpClientName).AddHttpMessageHandler<ScopedHandler>();
+        Scoped service;
+        await using (var provider = services.BuildServiceProvider(validateScopes: true))
+        {
+            await provider.GetRequiredService<LangSmithTracer>().RunAsync("ask", static _ => Task.CompletedTask);
+            var exporter = provider.GetRequiredService<LangSmithExporter>();
+            Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
+            service = ScopedHandler.Last!;
+            Assert.That(_server.Received.Select(static request => request.Headers["Authorization"]), Is.EqualTo(["Bearer scoped", "Bearer scoped"]));
+            Assert.That(service.IsDisposed, Is.False);
+        }
+
+        Assert.That(service.IsDisposed, Is.True);
+    }
+
+    [Test]
     public async Task Redirect_ThatSuchAHandlerFollows_IsADrop_AndNoSuccess()
     {
         await using var redirecting = await RedirectingAsync(302);
@@ -251,6 +282,26 @@ public sealed class ExportClientTests
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "secret");
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    private sealed class Scoped : IDisposable
+    {
+        public bool IsDisposed { get; private set; }
+
+        public void Dispose() => IsDisposed = true;
+    }
+
+    private sealed class ScopedHandler : DelegatingHandler
+    {
+        public ScopedHandler(Scoped service) => Last = service;
+
+        public static Scoped? Last { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "scoped");
             return base.SendAsync(request, cancellationToken);
         }
     }

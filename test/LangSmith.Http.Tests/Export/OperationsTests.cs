@@ -113,6 +113,9 @@ public sealed class OperationsTests
         bed.Trace("t", 0);
         await bed.FlushAsync();
         Assert.That(bed.DropLines.Single(), Does.Contain("(retries_exhausted)").And.EndsWith("The last failure was: 503 Service Unavailable"));
+        Assert.That(bed.Exporter.Trouble, Does.StartWith("Runs were dropped within the last minute: retries_exhausted"));
+        bed.Time.Advance(TimeSpan.FromMinutes(2));
+        Assert.That(bed.Exporter.Trouble, Is.Null, "nothing waits");
     }
 
     [Test]

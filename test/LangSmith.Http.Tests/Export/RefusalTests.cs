@@ -55,24 +55,50 @@ public sealed partial class RefusalTests
         start.SetResult();
         await bed.FlushAsync();
         Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["refused"] = 2000 }));
-        Assert.That(posts, Is.LessThanOrEqualTo(130));
+        Assert.That(posts, Is.EqualTo(80), "64 parts, and 16 runs alone");
 
         posts = 0;
         for (var i = 0; i < 500; i++)
             bed.Trace($"run {i}", 0);
         await bed.FlushAsync();
         Assert.That(bed.Dropped["refused"], Is.EqualTo(3000));
-        Assert.That(posts, Is.InRange(1, 16));
+        Assert.That(posts, Is.EqualTo(17), "all of it, and 16 runs alone");
 
-        bad = null;
-        bed.Trace("it takes some again", 0);
-        await bed.FlushAsync();
         bad = "\"bad\"";
         for (var i = 0; i < 100; i++)
             bed.Trace(i % 10 == 0 ? "bad" : $"good {i}", 0);
         await bed.FlushAsync();
         Assert.That(bed.Dropped["refused"], Is.EqualTo(3020));
-        ExportBed.AssertComplete(collector, 91);
+        ExportBed.AssertComplete(collector, 90);
+    }
+
+    // In front, behind an outage of it all, in the middle of others.
+    [TestCase(0, 500, false)]
+    [TestCase(0, 100, true)]
+    [TestCase(300, 900, false)]
+    [TestCase(300, 900, true)]
+    public async Task BadRunsInARow_CostNoGoodOne(int from, int to, bool isAllRefusedBefore)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var start = new TaskCompletionSource();
+        await using var server = await RefusingAsync(collector, static body => body.Contains("\"bad\"", StringComparison.Ordinal) ? (422, "no") : null, start.Task);
+        await using var bed = new ExportBed(server.Origin);
+        if (isAllRefusedBefore)
+        {
+            for (var i = 0; i < 1000; i++)
+                bed.Trace("bad", 0);
+            start.SetResult();
+            await bed.FlushAsync();
+        }
+
+        var before = bed.Exporter.DroppedOperations;
+        for (var i = 0; i < 1000; i++)
+            bed.Trace(i >= from && i < to ? "bad" : $"good {i}", 0);
+        start.TrySetResult();
+        await bed.FlushAsync();
+        var bad = to - from;
+        Assert.That(bed.Exporter.DroppedOperations - before, Is.EqualTo(2 * bad));
+        ExportBed.AssertComplete(collector, 1000 - bad);
     }
 
     [TestCase(10, 0)]
@@ -95,7 +121,7 @@ public sealed partial class RefusalTests
     }
 
     [Test]
-    public async Task ServerThatTakesLessThanItSays_IsSentLess_AndLosesNothing()
+    public async Task ServerThatTakesLessThanItSays_IsSentLessForAWhile_AndLosesNothing()
     {
         var statuses = new List<int>();
         await using var server = await OriginServer.StartAsync(async (context, _) =>
@@ -127,10 +153,10 @@ public sealed partial class RefusalTests
         }
     }
 
-    // An earlier segment than the one above it; milliseconds.
-    [TestCase("20260101T000002000000Z018bcfe5-687b-7000-8000-000000000001.20260101T000001000000Z018bcfe5-6c63-7000-8000-000000000002")]
-    [TestCase("20260101T000001000Z018bcfe5-687b-7000-8000-000000000001")]
-    public async Task RunBelowADottedOrderThatIsRefused_IsDroppedAlone(string parent)
+    // A part that is earlier than the one above it is known to be refused; of milliseconds the server decides.
+    [TestCase("20260101T000002000000Z018bcfe5-687b-7000-8000-000000000001.20260101T000001000000Z018bcfe5-6c63-7000-8000-000000000002", "invalid", "dotted order")]
+    [TestCase("20260101T000001000Z018bcfe5-687b-7000-8000-000000000001", "refused", "exactly six fraction digits")]
+    public async Task RunBelowADottedOrderThatIsRefused_IsDroppedAlone(string parent, string reason, string said)
     {
         await using var collector = await LangSmithCollector.StartAsync();
         await using var bed = new ExportBed(collector.Endpoint);
@@ -143,13 +169,15 @@ public sealed partial class RefusalTests
 
         bed.Trace("behind", 0);
         await bed.FlushAsync();
-        ExportBed.AssertComplete(collector, 2);
+        Assert.That(collector.Traces.Select(static trace => trace.Name), Is.EquivalentTo(["before", "behind"]));
+        if (reason == "invalid")
+            collector.AssertNoProblems();
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["invalid"] = 2 }), "its start and its end");
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { [reason] = 2 }), "its start and its end");
             Assert.That(bed.Exporter.PostedOperations, Is.EqualTo(4));
             Assert.That(bed.DropLines, Has.Length.EqualTo(1));
-            Assert.That(bed.DropLines[0], Does.Contain("(invalid)").And.Contains("dotted order"));
+            Assert.That(bed.DropLines[0], Does.Contain($"({reason})").And.Contains(said));
         }
     }
 

@@ -8,11 +8,17 @@ internal sealed class ExportSettings
 {
     internal static readonly JsonElement Hidden = JsonDocument.Parse("{}").RootElement.Clone();
 
+    /// <summary>The kill switch, which a reload may throw.</summary>
+    internal required Func<bool> IsEnabled { get; init; }
+
     internal required Uri Endpoint { get; init; }
 
     internal required string? ApiKey { get; init; }
 
     internal required string? WorkspaceId { get; init; }
+
+    /// <summary>What is deployed (<c>metadata.revision_id</c>, wire.md §5); null when nobody says.</summary>
+    internal required string? RevisionId { get; init; }
 
     internal required double SamplingRate { get; init; }
 

@@ -29,15 +29,15 @@ public sealed class LangSmithExportOptions
     public double? SamplingRate { get; set; }
 
     /// <summary>Sends <c>{}</c> instead of inputs.</summary>
-    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_INPUTS</c>; only <c>true</c> means true.</value>
+    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_INPUTS</c> (<c>true</c> or <c>false</c>), else false.</value>
     public bool? HideInputs { get; set; }
 
-    /// <summary>Sends <c>{}</c> instead of outputs.</summary>
-    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_OUTPUTS</c>; only <c>true</c> means true.</value>
+    /// <summary>Sends <c>{}</c> instead of outputs, and events by name only.</summary>
+    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_OUTPUTS</c> (<c>true</c> or <c>false</c>), else false.</value>
     public bool? HideOutputs { get; set; }
 
     /// <summary>Sends no metadata to LangSmith. The headers of requests to other services still carry it.</summary>
-    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_METADATA</c>; only <c>true</c> means true.</value>
+    /// <value>Default: null, which asks <c>LANGSMITH_HIDE_METADATA</c> (<c>true</c> or <c>false</c>), else false.</value>
     public bool? HideMetadata { get; set; }
 
     /// <summary>Further headers of each request, for a proxy for example; they never replace the key and the workspace.</summary>
@@ -48,7 +48,10 @@ public sealed class LangSmithExportOptions
     /// <value>Default: null; with a host, the application's name.</value>
     public string? ServiceName { get; set; }
 
-    /// <summary>How many starts and ends of runs wait or are on their way at most; newer ones are dropped and counted.</summary>
+    /// <summary>
+    /// How many starts and ends of runs wait or are on their way at most, where both of a run are one while both wait; newer
+    /// ones are dropped and counted.
+    /// </summary>
     /// <value>Default: 100,000. At least 1.</value>
     public int MaxQueuedOperations { get; set; } = 100_000;
 
@@ -56,7 +59,7 @@ public sealed class LangSmithExportOptions
     /// <value>Default: 128 MiB. At least 64 KiB.</value>
     public long MaxQueuedBytes { get; set; } = 128L << 20;
 
-    /// <summary>How many starts and ends of runs are sent in one request at most; the server may say less.</summary>
+    /// <summary>How many starts and ends of runs are sent in one request at most, counted likewise; the server may say less.</summary>
     /// <value>Default: 1000. 1 to 1000.</value>
     public int MaxBatchOperations { get; set; } = 1000;
 

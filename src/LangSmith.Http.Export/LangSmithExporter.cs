@@ -20,11 +20,18 @@ namespace LangSmith.Http;
 /// </example>
 public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposable
 {
-    /// <summary>The name of the factory's client that posts, to be configured (proxy, certificates, primary handler).</summary>
+    /// <summary>
+    /// The name of the factory's client whose configuration is that of the client that posts (proxy, certificates, primary
+    /// handler). A primary handler should be a <see cref="SocketsHttpHandler"/> of its own: redirects and spans are switched
+    /// off on it.
+    /// </summary>
     public const string HttpClientName = "LangSmith.Http.Export";
 
     private const int ConcurrentBatches = 4;
     private static readonly TimeSpan FaultPause = TimeSpan.FromSeconds(1);
+
+    // What the last runs are given even where others have used up the host's time.
+    private static readonly TimeSpan LeastShutdownTime = TimeSpan.FromSeconds(2);
 
     private const string AbandonedError = "The application ended before the run did.";
 
@@ -34,14 +41,13 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     private readonly RunQueue _queue;
     private readonly IngestClient _client;
     private readonly DropLog _drops;
-    private readonly HttpClient? _ownClient;
+    private readonly BatchSender _sender;
+    private readonly ExportClient _exportClient;
     private readonly SemaphoreSlim _slots = new(ConcurrentBatches);
     private readonly CancellationTokenSource _stop = new();
     private readonly object _gate = new();
     private TaskCompletionSource _hurry = NewSignal();
     private int _flushes;
-    private long _posted;
-    private long? _failureSaidAt;
     private volatile Task? _loop;
     private Task? _stopping;
     private bool _isAnnounced;
@@ -56,42 +62,44 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         LangSmithExportOptions? options = null, HttpMessageHandler? handler = null, TimeProvider? timeProvider = null, ILogger<LangSmithExporter>? logger = null)
         : this(
             ExportSettingsReader.TryRead(options ?? new LangSmithExportOptions(), out var errors) ?? throw new ArgumentException(string.Join(' ', errors), nameof(options)),
-            new HttpClient(handler ?? CreateHandler()) { Timeout = Timeout.InfiniteTimeSpan },
+            new ExportClient(handler ?? CreateHandler()),
             timeProvider ?? TimeProvider.System,
             logger ?? (ILogger)NullLogger.Instance)
     {
     }
 
-    internal LangSmithExporter(ExportSettings settings, Func<HttpClient> createClient, TimeProvider timeProvider, ILogger logger)
+    internal LangSmithExporter(ExportSettings settings, ExportClient client, TimeProvider timeProvider, ILogger logger)
     {
         _settings = settings;
         _timeProvider = timeProvider;
         _logger = logger = new QuietLogger(logger);
         _queue = new RunQueue(settings.Options.MaxQueuedOperations, settings.Options.MaxQueuedBytes, timeProvider);
-        _client = new IngestClient(settings, createClient, timeProvider, logger);
+        _exportClient = client;
+        _client = new IngestClient(settings, client.Http, timeProvider, logger);
         _drops = new DropLog(logger, timeProvider);
+        _sender = new BatchSender(settings, _client, _drops, timeProvider, logger);
         ExportTelemetry.Track(_queue);
     }
 
-    private LangSmithExporter(ExportSettings settings, HttpClient client, TimeProvider timeProvider, ILogger logger)
-        : this(settings, () => client, timeProvider, logger) =>
-        _ownClient = client;
-
-    /// <summary>How many starts and ends of runs wait or are on their way.</summary>
+    /// <summary>How many starts and ends of runs wait or are on their way; both of a run are one while both wait.</summary>
     public int QueuedOperations => _queue.Count;
 
     /// <summary>About how many bytes they are.</summary>
     public long QueuedBytes => _queue.Bytes;
 
     /// <summary>How many starts and ends of runs LangSmith has taken.</summary>
-    public long PostedOperations => Interlocked.Read(ref _posted);
+    public long PostedOperations => _sender.Posted;
 
-    /// <summary>How many starts and ends of runs did not get to LangSmith, for whatever reason.</summary>
-    public long DroppedOperations => _drops.Total;
+    /// <summary>
+    /// How many starts and ends of runs did not get to LangSmith, for whatever reason. A start that was dropped no longer
+    /// counts once the run's end has arrived: it says all that the start did.
+    /// </summary>
+    public long DroppedOperations => _drops.Total - _sender.Recovered;
 
     /// <summary>What is wrong at the moment, in words; null when nothing is.</summary>
     internal string? Trouble =>
         _drops.Recent is { } reason ? $"Runs were dropped within the last minute: {reason}"
+        : _queue.Count > 0 && _client.Trouble is { } trouble ? $"LangSmith is not reachable, or busy: {trouble}"
         : _queue.Count > _settings.Options.MaxQueuedOperations / 2 || _queue.Bytes > _settings.Options.MaxQueuedBytes / 2 ? "The queue is more than half full: LangSmith is slow, or gone."
         : null;
 
@@ -188,35 +196,41 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     {
         _queue.Close(AbandonedError);
         EnsureStarted();
+        var timeout = _settings.Options.ShutdownTimeout;
+        var least = timeout < LeastShutdownTime ? timeout : LeastShutdownTime;
+        // The time that passes, whatever the application's clock says: a test's may stand still.
+        using var late = new CancellationTokenSource(timeout);
+        using var hostIsLate = cancellationToken.Register(() => late.CancelAfter(least));
         try
         {
-            await FlushAsync(_settings.Options.ShutdownTimeout, cancellationToken).ConfigureAwait(false);
+            await FlushAsync(timeout, late.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
-            // The host's time is over: what was not posted is counted below.
+            // Time is over: what was not posted is counted below.
         }
 
-        await _stop.CancelAsync().ConfigureAwait(false);
+        // A handler of the user's may have asked to be told, and throw.
+        await _stop.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _loop!.ConfigureAwait(false);
         // Batches on their way end with the token; then nothing holds a slot.
         for (var i = 0; i < ConcurrentBatches; i++)
             await _slots.WaitAsync(CancellationToken.None).ConfigureAwait(false);
         while (_queue.Take(int.MaxValue, long.MaxValue) is { } rest)
         {
-            Drop(rest.Operations, SendResult.Shutdown);
+            _drops.Add(rest.Operations, SendResult.Shutdown);
             _queue.Complete(rest, rest.Operations);
         }
 
-        _drops.Flush();
-        _ownClient?.Dispose();
+        _drops.Dispose();
+        await _exportClient.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
     }
 
     private void Enqueue(RunOperation operation, Func<RunQueue, RunOperation, SendResult?> enqueue)
     {
         if (enqueue(_queue, operation) is { } reason)
-            Drop([operation], reason);
+            _drops.Add([operation], reason);
         else if (_loop is null)
             EnsureStarted();
     }
@@ -227,16 +241,11 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         if (_isAnnounced)
             return;
         _isAnnounced = true;
-        try
-        {
-            ExportLog.Exporting(_logger, _settings.Endpoint);
-            if (_settings.ApiKey is null)
-                ExportLog.NoKey(_logger);
-        }
-        catch (Exception)
-        {
-            // The logger is the user's; runs are sent without it.
-        }
+        ExportLog.Exporting(_logger, _settings.Endpoint);
+        if (_settings.ApiKey is null)
+            ExportLog.NoKey(_logger);
+        if (_exportClient.FollowsRedirects)
+            ExportLog.FollowsRedirects(_logger, HttpClientName);
     }
 
     private void EnsureStarted()
@@ -274,7 +283,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
             catch (Exception exception)
             {
                 // Ours. What is queued is still there; a loop that has ended would never send it.
-                LogFailure(exception);
+                _sender.LogFailure(exception);
                 await Task.Delay(FaultPause, _timeProvider, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -293,20 +302,22 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         }
 
         Announce();
-        var info = await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false);
+        // Switched off, what waits is dropped below, and nobody is asked.
+        var info = _settings.IsEnabled() ? await _client.GetInfoAsync(_stop.Token).ConfigureAwait(false) : ServerInfo.Default;
         _queue.MaxOperationBytes = _client.KnownInfo?.MaxBytes ?? long.MaxValue;
         var maxOperations = Math.Min(_settings.Options.MaxBatchOperations, info.MaxOperations);
+        var maxBytes = _client.MaxBatchBytes(info);
         var wait = _settings.Options.FlushInterval - _timeProvider.GetElapsedTime(oldestAt);
-        if (count < maxOperations && bytes < info.MaxBatchBytes && wait > TimeSpan.Zero && Volatile.Read(ref _flushes) == 0)
+        if (count < maxOperations && bytes < maxBytes && wait > TimeSpan.Zero && Volatile.Read(ref _flushes) == 0)
         {
             using var waited = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            await Task.WhenAny(hurry.Task, _queue.WhenFull(maxOperations, info.MaxBatchBytes), Task.Delay(wait, _timeProvider, waited.Token)).ConfigureAwait(false);
+            await Task.WhenAny(hurry.Task, _queue.WhenFull(maxOperations, maxBytes), Task.Delay(wait, _timeProvider, waited.Token)).ConfigureAwait(false);
             await waited.CancelAsync().ConfigureAwait(false);
             return;
         }
 
         await _slots.WaitAsync(_stop.Token).ConfigureAwait(false);
-        if (_queue.Take(maxOperations, info.MaxBatchBytes) is { } batch)
+        if (_queue.Take(maxOperations, maxBytes) is { } batch)
             _ = SendAsync(batch, info);
         else
             _slots.Release();
@@ -319,76 +330,19 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         var started = _timeProvider.GetTimestamp();
         try
         {
-            var result = await SendAsync(batch.Operations, info, lost).ConfigureAwait(false);
+            var result = await _sender.SendAsync(batch.Operations, info, lost, _stop.Token).ConfigureAwait(false);
             ExportTelemetry.Measure(result, batch.Operations.Count, _timeProvider.GetElapsedTime(started));
         }
         finally
         {
-            _queue.Complete(batch, lost);
-            _slots.Release();
+            try
+            {
+                _queue.Complete(batch, lost);
+            }
+            finally
+            {
+                _slots.Release();
+            }
         }
-    }
-
-    private async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost)
-    {
-        var (result, said) = await TrySendAsync(operations, info).ConfigureAwait(false);
-        if (result == SendResult.NoMultipart)
-            (result, said) = await TrySendAsync(operations, info).ConfigureAwait(false);
-        if (result == SendResult.NoMultipart)
-            result = SendResult.Rejected;
-        if (result == SendResult.Sent)
-        {
-            var posted = operations.Sum(static operation => operation.Weight);
-            Interlocked.Add(ref _posted, posted);
-            ExportTelemetry.CountPosted(posted);
-            return result;
-        }
-
-        if (result == SendResult.Refused && operations.Count > 1)
-        {
-            // One of them poisons the others: halve until it is alone.
-            var half = operations.Count / 2;
-            await SendAsync([.. operations.Take(half)], info, lost).ConfigureAwait(false);
-            await SendAsync([.. operations.Skip(half)], info, lost).ConfigureAwait(false);
-            return result;
-        }
-
-        lost.AddRange(operations);
-        Drop(operations, result, said);
-        return result;
-    }
-
-    private async Task<(SendResult Result, string? Said)> TrySendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info)
-    {
-        try
-        {
-            return await _client.SendAsync(operations, info, _stop.Token).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            // Ours: the next batch may go well.
-            LogFailure(exception);
-            return (SendResult.Failed, null);
-        }
-    }
-
-    // Once a minute, as with what is dropped.
-    private void LogFailure(Exception exception)
-    {
-        lock (_gate)
-        {
-            if (_failureSaidAt is { } at && _timeProvider.GetElapsedTime(at) < DropLog.Pause)
-                return;
-            _failureSaidAt = _timeProvider.GetTimestamp();
-        }
-
-        ExportLog.ExportFailed(_logger, exception);
-    }
-
-    private void Drop(IReadOnlyList<RunOperation> operations, SendResult reason, string? said = null)
-    {
-        var count = operations.Sum(static operation => operation.Weight);
-        ExportTelemetry.CountDropped(reason, count);
-        _drops.Add(reason, count, said);
     }
 }

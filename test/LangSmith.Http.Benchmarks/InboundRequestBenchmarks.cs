@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using BenchmarkDotNet.Attributes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -11,11 +9,8 @@ namespace LangSmith.Http.Benchmarks;
 /// <summary>A whole request on a kept-alive loopback connection to Kestrel, with the middleware and without.</summary>
 public class InboundRequestBenchmarks
 {
-    private readonly byte[] _buffer = new byte[4096];
     private WebApplication _app = null!;
-    private Socket _socket = null!;
-    private byte[] _request = null!;
-    private int _responseLength;
+    private KeptAliveConnection _connection = null!;
 
     [GlobalSetup(Target = nameof(Plain))]
     public void SetUpPlain() => SetUp(null, hasHeaders: false);
@@ -35,24 +30,24 @@ public class InboundRequestBenchmarks
     [GlobalCleanup]
     public void CleanUp()
     {
-        _socket.Dispose();
+        _connection.Dispose();
         _app.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
 
     [Benchmark(Baseline = true, Description = "without the middleware, no headers")]
-    public void Plain() => Send();
+    public void Plain() => _connection.Send();
 
     [Benchmark(Description = "with it, no headers")]
-    public void NoHeaders() => Send();
+    public void NoHeaders() => _connection.Send();
 
     [Benchmark(Description = "without the middleware, a caller's headers")]
-    public void PlainHeaders() => Send();
+    public void PlainHeaders() => _connection.Send();
 
     [Benchmark(Description = "with it, trusted")]
-    public void Trusted() => Send();
+    public void Trusted() => _connection.Send();
 
     [Benchmark(Description = "with it, not trusted")]
-    public void Untrusted() => Send();
+    public void Untrusted() => _connection.Send();
 
     private void SetUp(Action<InboundTrust>? trust, bool hasHeaders)
     {
@@ -67,24 +62,6 @@ public class InboundRequestBenchmarks
         _app.MapGet("/", static () => "answer");
         _app.StartAsync().GetAwaiter().GetResult();
 
-        var text = new StringBuilder("GET / HTTP/1.1\r\nHost: localhost\r\n");
-        foreach (var (name, value) in hasHeaders ? InboundBenchmarks.CallersHeaders() : new Dictionary<string, string>())
-            text.Append(name).Append(": ").Append(value).Append("\r\n");
-        _request = Encoding.ASCII.GetBytes(text.Append("\r\n").ToString());
-        _socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        _socket.Connect(IPAddress.Loopback, new Uri(_app.Urls.Single()).Port);
-
-        // All answers have the length of the first.
-        _socket.Send(_request);
-        do
-            _responseLength += _socket.Receive(_buffer.AsSpan(_responseLength));
-        while (!Encoding.ASCII.GetString(_buffer, 0, _responseLength).EndsWith("0\r\n\r\n", StringComparison.Ordinal));
-    }
-
-    private void Send()
-    {
-        _socket.Send(_request);
-        for (var received = 0; received < _responseLength;)
-            received += _socket.Receive(_buffer);
+        _connection = new KeptAliveConnection(new Uri(_app.Urls.Single()).Port, headers: hasHeaders ? InboundBenchmarks.CallersHeaders() : null);
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
@@ -11,6 +12,27 @@ using Perfolizer.Horology;
 if (args is ["pairs"])
 {
     InboundPairs.Run();
+    return;
+}
+
+// "requests": an application with everything on next to itself without LangSmith, about four minutes; "requests parts":
+// what of it costs what, about three.
+if (args is ["requests", ..])
+{
+    EndToEndPairs.Run(args[1..]);
+    return;
+}
+
+// Runs per second and memory next to the JavaScript SDK's, about four minutes: "export [runs [warm-up runs]]".
+if (args is ["export", .. var given])
+{
+    Environment.ExitCode = await ExportThroughput.RunAsync(given);
+    return;
+}
+
+if (args is [ExportChild.Argument, var runs, var warmUpRuns])
+{
+    await ExportChild.RunAsync(int.Parse(runs, CultureInfo.InvariantCulture), int.Parse(warmUpRuns, CultureInfo.InvariantCulture));
     return;
 }
 

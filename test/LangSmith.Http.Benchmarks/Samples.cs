@@ -27,7 +27,7 @@ internal static class Samples
         }).Run;
     }
 
-    private sealed class IdleRecorder : IRunRecorder
+    internal sealed class IdleRecorder : IRunRecorder
     {
         public bool ShouldRecord(Guid traceId) => true;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
@@ -20,6 +21,9 @@ internal sealed class LangSmithTracingMiddleware(
         HttpMethods.Get, HttpMethods.Post, HttpMethods.Put, HttpMethods.Delete, HttpMethods.Patch,
         HttpMethods.Head, HttpMethods.Options, HttpMethods.Trace, HttpMethods.Connect,
     ];
+
+    // Made once: the response's last bytes wait while a run is ended. Status codes are few.
+    private static readonly ConcurrentDictionary<int, JsonElement> Outputs = new();
 
     private int _isFailureLogged;
     private int _isLatenessLogged;
@@ -172,8 +176,8 @@ internal sealed class LangSmithTracingMiddleware(
     {
         using var scope = tracer.StartRun(NameOf(context, endpoint));
         var run = scope.Run;
-        if (run.IsRecorded)
-            request.Parent = run.Context;
+        // The run, or that it is not recorded: should the pipeline be run again, that is decided.
+        request.Parent = Ambient.Current?.Context;
         try
         {
             await next(context).ConfigureAwait(false);
@@ -209,7 +213,7 @@ internal sealed class LangSmithTracingMiddleware(
     private static void SetStatusCode(RunTree run, int statusCode)
     {
         if (run.IsRecorded)
-            run.SetOutputs(new Dictionary<string, object?> { ["status_code"] = statusCode });
+            run.SetOutputs(Outputs.GetOrAdd(statusCode, static statusCode => PayloadSerializer.Wrap(PayloadSerializer.SerializeAll([new("status_code", statusCode)]))));
     }
 
     // What the server answers, unless something further out answers for it.

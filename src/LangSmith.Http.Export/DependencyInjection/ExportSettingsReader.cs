@@ -7,7 +7,7 @@ internal static class ExportSettingsReader
 {
     private const string DefaultEndpoint = "https://api.smith.langchain.com";
 
-    internal static ExportSettings? TryRead(LangSmithExportOptions options, out List<string> errors)
+    internal static ExportSettings? TryRead(LangSmithExportOptions options, out List<string> errors, Func<bool>? isEnabled = null)
     {
         errors = [.. options.ConfigurationErrors];
         var endpoint = ReadEndpoint(options, errors);
@@ -29,32 +29,37 @@ internal static class ExportSettingsReader
         }
 
         var workspace = ReadWorkspace(options, errors);
+        var hideInputs = ReadFlag(options.HideInputs, "HIDE_INPUTS", errors);
+        var hideOutputs = ReadFlag(options.HideOutputs, "HIDE_OUTPUTS", errors);
+        var hideMetadata = ReadFlag(options.HideMetadata, "HIDE_METADATA", errors);
         if (errors.Count > 0 || endpoint is null)
             return null;
         return new ExportSettings
         {
             Options = options,
+            IsEnabled = isEnabled ?? (static () => true),
             Endpoint = endpoint,
             ApiKey = key,
             WorkspaceId = workspace,
+            RevisionId = Clean(Variable("REVISION_ID").Value),
             SamplingRate = rate,
-            HideInputs = options.HideInputs ?? Variable("HIDE_INPUTS") == "true",
-            HideOutputs = options.HideOutputs ?? Variable("HIDE_OUTPUTS") == "true",
-            HideMetadata = options.HideMetadata ?? Variable("HIDE_METADATA") == "true",
+            HideInputs = hideInputs,
+            HideOutputs = hideOutputs,
+            HideMetadata = hideMetadata,
             Runtime = ExportSettings.DescribeRuntime(options.ServiceName),
         };
     }
 
     private static Uri? ReadEndpoint(LangSmithExportOptions options, List<string> errors)
     {
-        var source = options.Endpoint is null ? "LANGSMITH_ENDPOINT" : "Endpoint";
+        var (source, value) = options.Endpoint is null ? Variable("ENDPOINT") : ("Endpoint", options.Endpoint);
         if (options.Endpoint is not null && string.IsNullOrWhiteSpace(options.Endpoint))
         {
             errors.Add($"Endpoint is blank. Give LangSmith's address, or leave it null for LANGSMITH_ENDPOINT or {DefaultEndpoint}.");
             return null;
         }
 
-        var text = Clean(options.Endpoint ?? Variable("ENDPOINT"))?.TrimEnd('/') ?? DefaultEndpoint;
+        var text = Clean(value)?.TrimEnd('/') ?? DefaultEndpoint;
         if (LooksLikeKey(text))
         {
             errors.Add($"{source} looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and {source} to an address such as {DefaultEndpoint}.");
@@ -92,9 +97,10 @@ internal static class ExportSettingsReader
     {
         if (options.ApiKey is not null && string.IsNullOrWhiteSpace(options.ApiKey))
             errors.Add("ApiKey is blank. Give the key, or leave it null for LANGSMITH_API_KEY.");
-        var key = Clean(options.ApiKey ?? Variable("API_KEY"));
+        var (source, value) = options.ApiKey is null ? Variable("API_KEY") : ("ApiKey", options.ApiKey);
+        var key = Clean(value);
         if (key is not null && !HttpHeaderText.IsValue(key))
-            errors.Add($"{(options.ApiKey is null ? "LANGSMITH_API_KEY" : "ApiKey")} has characters no header can have, such as a line break. Copy it again.");
+            errors.Add($"{source} has characters no header can have, such as a line break. Copy it again.");
         return key;
     }
 
@@ -102,8 +108,8 @@ internal static class ExportSettingsReader
     {
         if (options.WorkspaceId is not null && string.IsNullOrWhiteSpace(options.WorkspaceId))
             errors.Add("WorkspaceId is blank. Give the workspace's id, or leave it null for LANGSMITH_WORKSPACE_ID.");
-        var workspace = Clean(options.WorkspaceId ?? Variable("WORKSPACE_ID"));
-        var source = options.WorkspaceId is null ? "LANGSMITH_WORKSPACE_ID" : "WorkspaceId";
+        var (source, value) = options.WorkspaceId is null ? Variable("WORKSPACE_ID") : ("WorkspaceId", options.WorkspaceId);
+        var workspace = Clean(value);
         if (workspace is not null && LooksLikeKey(workspace))
             errors.Add($"{source} looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and {source} to the workspace's id, a UUID.");
         else if (workspace is not null && !HttpHeaderText.IsValue(workspace))
@@ -119,12 +125,24 @@ internal static class ExportSettingsReader
             return given;
         }
 
-        if (Clean(Variable("TRACING_SAMPLING_RATE")) is not { } text)
+        var (source, value) = Variable("TRACING_SAMPLING_RATE");
+        if (Clean(value) is not { } text)
             return 1;
         if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate is >= 0 and <= 1)
             return rate;
-        errors.Add($"LANGSMITH_TRACING_SAMPLING_RATE is '{text}'. Set it to a number from 0 to 1.");
+        errors.Add($"{source} is '{text}'. Set it to a number from 0 to 1.");
         return 1;
+    }
+
+    // What somebody wanted hidden must not be sent because of how they wrote it.
+    private static bool ReadFlag(bool? given, string name, List<string> errors)
+    {
+        var (source, value) = Variable(name);
+        if (given is not null || Clean(value) is not { } text)
+            return given ?? false;
+        if (!bool.TryParse(text, out var flag))
+            errors.Add($"{source} is '{text}'. Set it to true or false.");
+        return flag;
     }
 
     private static void Check(List<string> errors, bool holds, string error)
@@ -139,17 +157,22 @@ internal static class ExportSettingsReader
     // As .env files leave them.
     private static string? Clean(string? text) => text?.Trim().Trim('"', '\'').Trim() is { Length: > 0 } clean ? clean : null;
 
-    private static string? Variable(string name)
+    private static (string Name, string? Value) Variable(string name)
     {
         foreach (var prefix in (ReadOnlySpan<string>)["LANGSMITH_", "LANGCHAIN_"])
         {
             if (Environment.GetEnvironmentVariable(prefix + name) is { } value && !string.IsNullOrWhiteSpace(value))
-                return value;
+                return (prefix + name, value);
         }
 
-        return null;
+        return ("LANGSMITH_" + name, null);
     }
 
-    // An address may have a password in it.
-    private static string Redact(string text) => text.Contains('@', StringComparison.Ordinal) ? "…@" + text[(text.LastIndexOf('@') + 1)..] : text;
+    // An address may have a password in it, and its query a key.
+    private static string Redact(string text)
+    {
+        if (text.Contains('@', StringComparison.Ordinal))
+            text = "…@" + text[(text.LastIndexOf('@') + 1)..];
+        return text.Contains('?', StringComparison.Ordinal) ? text[..text.IndexOf('?', StringComparison.Ordinal)] + "?…" : text;
+    }
 }

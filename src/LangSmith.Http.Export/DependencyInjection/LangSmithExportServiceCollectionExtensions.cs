@@ -23,8 +23,9 @@ public static class LangSmithExportServiceCollectionExtensions
     /// <returns>The services.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <remarks>
-    /// The requests are sent by the factory's client <see cref="LangSmithExporter.HttpClientName"/>. It has nothing of what
-    /// <c>ConfigureHttpClientDefaults</c> adds to clients; configure it by its name. Of several <see cref="IRunRecorder"/>s
+    /// The requests are sent by a client of its own, configured as the factory's client
+    /// <see cref="LangSmithExporter.HttpClientName"/>; it has nothing of what <c>ConfigureHttpClientDefaults</c> or a filter
+    /// of the factory adds to clients. Of several <see cref="IRunRecorder"/>s
     /// the one registered last is told of runs, as ever in a container: one that a test registers behind this call is used
     /// in place of the exporter, which then posts nothing.
     /// </remarks>
@@ -44,9 +45,10 @@ public static class LangSmithExportServiceCollectionExtensions
         {
             var options = provider.GetRequiredService<IOptions<LangSmithExportOptions>>().Value;
             options.ServiceName ??= provider.GetService<IHostEnvironment>()?.ApplicationName;
+            var state = provider.GetRequiredService<LiveTracingState>().State;
             return new LangSmithExporter(
-                ExportSettingsReader.TryRead(options, out var errors) ?? throw new OptionsValidationException(Options.Options.DefaultName, typeof(LangSmithExportOptions), errors),
-                ExportClient.From(provider.GetRequiredService<IHttpClientFactory>()),
+                ExportSettingsReader.TryRead(options, out var errors, () => state.IsEnabled) ?? throw new OptionsValidationException(Options.Options.DefaultName, typeof(LangSmithExportOptions), errors),
+                ExportClient.Create(provider),
                 provider.GetService<TimeProvider>() ?? TimeProvider.System,
                 provider.GetRequiredService<ILoggerFactory>().CreateLogger(ExportLog.Category));
         });
@@ -83,7 +85,7 @@ public static class LangSmithExportServiceCollectionExtensions
 
     private static void AddClient(IServiceCollection services)
     {
-        services.AddHttpClient(LangSmithExporter.HttpClientName).RemoveAllLoggers();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<HttpClientFactoryOptions>, ExportClient>());
+        services.AddHttpClient(LangSmithExporter.HttpClientName);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<HttpClientFactoryOptions>, ExportClient.OwnOptions>());
     }
 }

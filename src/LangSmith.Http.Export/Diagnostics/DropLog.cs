@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace LangSmith.Http;
 
 /// <summary>Counts what was dropped, and says so at most once a minute for each reason, with what can be done.</summary>
-internal sealed class DropLog(ILogger logger, TimeProvider timeProvider)
+internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisposable
 {
     internal static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
@@ -11,6 +11,8 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider)
     private readonly Dictionary<SendResult, (long Count, long? LoggedAt)> _reasons = [];
     private (SendResult Reason, long At)? _last;
     private long _total;
+    private ITimer? _timer;
+    private bool _isTimed;
 
     internal long Total => Interlocked.Read(ref _total);
 
@@ -24,8 +26,13 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider)
         }
     }
 
-    internal void Add(SendResult reason, int operations, string? said = null)
+    internal void Add(IReadOnlyList<RunOperation> dropped, SendResult reason, string? said = null)
     {
+        var operations = dropped.Sum(static operation => operation.Weight);
+        // What stands in for an end that was dropped was counted then.
+        if (operations == 0)
+            return;
+        ExportTelemetry.CountDropped(reason, operations);
         Interlocked.Add(ref _total, operations);
         long count;
         lock (_gate)
@@ -33,9 +40,10 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider)
             _last = (reason, timeProvider.GetTimestamp());
             var (unsaid, loggedAt) = _reasons.GetValueOrDefault(reason);
             count = unsaid + operations;
-            if (loggedAt is { } at && timeProvider.GetElapsedTime(at) < Pause)
+            if (loggedAt is { } at && timeProvider.GetElapsedTime(at) is var since && since < Pause)
             {
                 _reasons[reason] = (count, loggedAt);
+                SayLater(Pause - since);
                 return;
             }
 
@@ -46,32 +54,70 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider)
     }
 
     /// <summary>Says what was not said yet.</summary>
-    internal void Flush()
+    public void Dispose()
     {
-        List<(SendResult Reason, long Count)> rest;
+        SayRest(TimeSpan.Zero);
+        _timer?.Dispose();
+    }
+
+    private void SayRest(TimeSpan pause)
+    {
+        var rest = new List<(SendResult Reason, long Count)>();
         lock (_gate)
         {
-            rest = [.. _reasons.Where(static pair => pair.Value.Count > 0).Select(static pair => (pair.Key, pair.Value.Count))];
-            _reasons.Clear();
+            _isTimed = false;
+            foreach (var (reason, (count, loggedAt)) in _reasons.ToList())
+            {
+                if (count == 0)
+                    continue;
+                if (timeProvider.GetElapsedTime(loggedAt!.Value) is var since && since < pause)
+                {
+                    SayLater(pause - since);
+                    continue;
+                }
+
+                rest.Add((reason, count));
+                _reasons[reason] = (0, timeProvider.GetTimestamp());
+            }
         }
 
         foreach (var (reason, count) in rest)
             Say(reason, count);
     }
 
+    // Should nothing else be dropped, what was is said all the same. One that is due earlier than the one that is waited
+    // for is due within the minute after it.
+    private void SayLater(TimeSpan wait)
+    {
+        if (_isTimed)
+            return;
+        _isTimed = true;
+        if (_timer is not null)
+        {
+            _timer.Change(wait, Timeout.InfiniteTimeSpan);
+            return;
+        }
+
+        // Whoever's activity and baggage are current here: the timer is not theirs.
+        using var suppressed = ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow();
+        _timer = timeProvider.CreateTimer(static log => ((DropLog)log!).SayRest(Pause), this, wait, Timeout.InfiniteTimeSpan);
+    }
+
     private static string Remedy(SendResult reason) => reason switch
     {
         SendResult.Unauthorized => "LangSmith does not know the API key (401). Check LANGSMITH_API_KEY, and that LANGSMITH_ENDPOINT is the region the key is from.",
         SendResult.Forbidden => "The API key may not write there (403). Check the region in LANGSMITH_ENDPOINT (the EU has an address of its own), LANGSMITH_WORKSPACE_ID if the key is an organization's, and the key's permissions.",
-        SendResult.Refused => "LangSmith refused these runs alone (400, 413 or 422): too large, or fields it cannot read. Look at their payloads.",
+        SendResult.Refused => "LangSmith refused these runs (400 or 422), alone or with all that were tried: fields it cannot read. Look at their payloads.",
         SendResult.Rejected => "LangSmith answered with an error that is not tried again. Check LANGSMITH_ENDPOINT.",
         SendResult.RetriesExhausted => "LangSmith was not reachable, or busy, for MaxRetryTime.",
-        SendResult.TooLarge => "Each of these runs alone is larger than LangSmith takes in one request. Record less of their inputs and outputs.",
+        SendResult.TooLarge => "Each of these runs is larger than LangSmith takes in one request. Record less of their inputs and outputs.",
+        SendResult.Invalid => "Their dotted order is one LangSmith refuses: a run among those of the caller is earlier than the run above it. Update the caller's SDK, or do not continue its traces.",
+        SendResult.Off => "Tracing was switched off (Enabled) before they were sent.",
         SendResult.QueueFull => "The queue was full (MaxQueuedOperations, MaxQueuedBytes): LangSmith is slow or gone, or there are more runs than can be sent.",
         SendResult.Shutdown => "The application ended before they were sent (ShutdownTimeout).",
         _ => "Please report it.",
     };
 
     private void Say(SendResult reason, long count, string? said = null) =>
-        ExportLog.Dropped(logger, count, ExportTelemetry.Name(reason), said is null ? Remedy(reason) : $"{Remedy(reason)} The last answer was: {said}");
+        ExportLog.Dropped(logger, count, ExportTelemetry.Name(reason), said is null ? Remedy(reason) : $"{Remedy(reason)} The last {(reason is SendResult.RetriesExhausted or SendResult.Shutdown ? "failure" : "answer")} was: {said}");
 }

@@ -16,6 +16,6 @@ internal sealed class ExportHealthCheck(LangSmithExporter exporter) : IHealthChe
         };
         return Task.FromResult(exporter.Trouble is { } trouble
             ? HealthCheckResult.Degraded(trouble, data: data)
-            : HealthCheckResult.Healthy("Runs get to LangSmith.", data));
+            : HealthCheckResult.Healthy(exporter.PostedOperations == 0 ? "No runs were posted yet." : "Runs get to LangSmith.", data));
     }
 }

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http;
 
-/// <summary>Every log line of the package. Lines say reasons and counts, never the key or a payload. Event ids are 40 and up.</summary>
+/// <summary>
+/// Every log line of the package. Lines say reasons and counts, never a key; where the server says why it refused a run they
+/// quote it, and it may quote the run. Event ids are 40 and up.
+/// </summary>
 internal static partial class ExportLog
 {
     internal const string Category = "LangSmith.Http.Export";
@@ -24,4 +27,13 @@ internal static partial class ExportLog
 
     [LoggerMessage(45, LogLevel.Warning, "There is no LangSmith API key: runs are posted without. Set LANGSMITH_API_KEY, LangSmith:ApiKey or LangSmithExportOptions.ApiKey.", EventName = "NoKey")]
     internal static partial void NoKey(ILogger logger);
+
+    [LoggerMessage(46, LogLevel.Warning, "LangSmith is not reachable, or busy ({Cause}). Runs wait in the queue, and are tried again.", EventName = "Unreachable")]
+    internal static partial void Unreachable(ILogger logger, string cause);
+
+    [LoggerMessage(47, LogLevel.Information, "LangSmith is reachable again.", EventName = "Reachable")]
+    internal static partial void Reachable(ILogger logger);
+
+    [LoggerMessage(48, LogLevel.Warning, "The primary handler of client '{Name}' was in use before, and follows redirects: they would take the API key along. Set AllowAutoRedirect = false on it.", EventName = "FollowsRedirects")]
+    internal static partial void FollowsRedirects(ILogger logger, string name);
 }

@@ -13,6 +13,9 @@ internal static class ExportTelemetry
     private static readonly Counter<long> Dropped = Telemetry.Meter.CreateCounter<long>(
         "langsmith.http.export.dropped", "{operation}", "Starts and ends of runs that did not get to LangSmith (tag: reason).");
 
+    private static readonly Counter<long> Recovered = Telemetry.Meter.CreateCounter<long>(
+        "langsmith.http.export.recovered", "{operation}", "Starts of runs that were dropped, but came with the run's end; what is lost is dropped less these.");
+
     private static readonly Counter<long> Retries = Telemetry.Meter.CreateCounter<long>(
         "langsmith.http.export.retries", "{request}", "Requests that were tried again.");
 
@@ -20,7 +23,7 @@ internal static class ExportTelemetry
         "langsmith.http.export.duration", "s", "How long batches took, every attempt included (tag: result).");
 
     private static readonly Histogram<long> BatchSize = Telemetry.Meter.CreateHistogram<long>(
-        "langsmith.http.export.batch_size", "{operation}", "Starts and ends of runs in one batch.");
+        "langsmith.http.export.batch_size", "{operation}", "Starts and ends of runs in one batch; both of a run are one.");
 
     // Those of all exporters that are alive: one instrument has one value.
     private static readonly ConditionalWeakTable<RunQueue, object?> Queues = [];
@@ -28,7 +31,7 @@ internal static class ExportTelemetry
     static ExportTelemetry()
     {
         Telemetry.Meter.CreateObservableUpDownCounter(
-            "langsmith.http.export.queue.operations", static () => Queues.Sum(static pair => (long)pair.Key.Count), "{operation}", "Starts and ends of runs that wait or are on their way.");
+            "langsmith.http.export.queue.operations", static () => Queues.Sum(static pair => (long)pair.Key.Count), "{operation}", "Starts and ends of runs that wait or are on their way; both of a run are one while both wait.");
         Telemetry.Meter.CreateObservableUpDownCounter(
             "langsmith.http.export.queue.bytes", static () => Queues.Sum(static pair => pair.Key.Bytes), "By", "About how many bytes they are.");
     }
@@ -36,7 +39,12 @@ internal static class ExportTelemetry
     /// <summary>Makes a queue's length and bytes measured, as long as it lives.</summary>
     internal static void Track(RunQueue queue) => Queues.AddOrUpdate(queue, null);
 
-    internal static void CountPosted(int operations) => Guard(() => Posted.Add(operations));
+    internal static void CountPosted(int operations, int recovered) => Guard(() =>
+    {
+        Posted.Add(operations);
+        if (recovered > 0)
+            Recovered.Add(recovered);
+    });
 
     internal static void CountDropped(SendResult reason, int operations) =>
         Guard(() => Dropped.Add(operations, new KeyValuePair<string, object?>("reason", Name(reason))));
@@ -58,8 +66,10 @@ internal static class ExportTelemetry
         SendResult.NoMultipart => "no_multipart",
         SendResult.RetriesExhausted => "retries_exhausted",
         SendResult.Shutdown => "shutdown",
+        SendResult.Off => "off",
         SendResult.QueueFull => "queue_full",
         SendResult.TooLarge => "too_large",
+        SendResult.Invalid => "invalid",
         SendResult.Rejected => "rejected",
         SendResult.Failed => "failed",
         _ => throw new UnreachableException(),

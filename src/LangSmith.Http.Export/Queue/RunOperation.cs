@@ -17,12 +17,17 @@ internal sealed class RunOperation
     // Of the object, what every run says and the headers of its parts; the payloads come on top.
     private const int Overhead = 1536;
 
-    private readonly long _payloadBytes;
-    private long _inputBytes;
+    // Of a document besides its text, and of each value in it (a property is two): what JsonDocument keeps to find them.
+    private const int BytesPerDocument = 256;
+    private const int BytesPerValue = 12;
+
+    private readonly Bytes _payload;
+    private Bytes _inputBytes;
 
     internal RunOperation(RunTree run, bool isCreate, ExportSettings settings)
     {
         IsCreate = isCreate;
+        IsPostable = Http.DottedOrder.IsPostable(run.DottedOrder);
         Id = run.Id;
         TraceId = run.TraceId;
         ParentRunId = run.ParentRunId;
@@ -38,17 +43,21 @@ internal sealed class RunOperation
         Tags = run.Tags;
         Metadata = settings.HideMetadata ? RunContext.NoMetadata : run.Metadata;
         // What is hidden is an empty object, as the other SDKs send it.
+        HasNewInputs = run.HasNewInputs;
         Inputs = settings.HideInputs && run.Inputs is not null ? ExportSettings.Hidden : run.Inputs;
         Outputs = settings.HideOutputs && run.Outputs is not null ? ExportSettings.Hidden : run.Outputs;
-        _payloadBytes = SizeOf(Outputs)
-            + Metadata.Sum(static pair => pair.Key.Length + SizeOf(pair.Value))
-            + Events.Sum(static item => item.Name.Length + SizeOf(item.Payload))
-            + Tags.Sum(static tag => (long)tag.Length)
-            + (Error?.Length ?? 0);
-        _inputBytes = SizeOf(Inputs);
+        _inputBytes = Bytes.Of(Inputs);
+        var payload = Bytes.Of(Outputs) + Bytes.Of(Error);
+        foreach (var (key, value) in Metadata)
+            payload += Bytes.Of(key) + Bytes.Of(value);
+        foreach (var item in Events)
+            payload += Bytes.Of(item.Name) + Bytes.Of(item.Payload);
+        foreach (var tag in Tags)
+            payload += Bytes.Of(tag);
+        _payload = payload;
     }
 
-    private RunOperation(RunOperation open, bool keepInputs, DateTimeOffset? end, string? error)
+    private RunOperation(RunOperation open, bool keepPayload, DateTimeOffset? end, string? error)
     {
         Id = open.Id;
         TraceId = open.TraceId;
@@ -63,11 +72,13 @@ internal sealed class RunOperation
         EndTime = end < open.StartTime ? open.StartTime : end;
         Error = error;
         Events = [];
-        Tags = open.Tags;
-        Metadata = open.Metadata;
-        Inputs = keepInputs ? open.Inputs : null;
-        _inputBytes = keepInputs ? open._inputBytes : 0;
-        _payloadBytes = open._payloadBytes + (error?.Length ?? 0);
+        IsBare = !keepPayload;
+        Tags = keepPayload ? open.Tags : [];
+        Metadata = keepPayload ? open.Metadata : RunContext.NoMetadata;
+        Inputs = keepPayload ? open.Inputs : null;
+        _inputBytes = keepPayload ? open._inputBytes : default;
+        // The error is a constant.
+        _payload = keepPayload ? open._payload : default;
     }
 
     internal bool IsCreate { get; private set; }
@@ -109,25 +120,39 @@ internal sealed class RunOperation
 
     internal IReadOnlyDictionary<string, JsonElement> Metadata { get; }
 
+    /// <summary>Whether LangSmith takes runs of such a dotted order.</summary>
+    internal bool IsPostable { get; } = true;
+
+    /// <summary>Whether metadata and tags are left as the start said them.</summary>
+    internal bool IsBare { get; }
+
+    /// <summary>Whether the inputs are other than those the run was started with.</summary>
+    internal bool HasNewInputs { get; }
+
     internal JsonElement? Inputs { get; private set; }
 
     internal JsonElement? Outputs { get; }
 
-    /// <summary>How many starts and ends of runs it is: two when an end was merged into its start.</summary>
+    /// <summary>How many starts and ends of runs it is: two when an end was merged into its start, none when it stands in for an end that was dropped or did not come.</summary>
     internal int Weight { get; private set; } = 1;
 
-    /// <summary>About how many bytes it holds, and how many it will be on the wire.</summary>
-    internal long Size => Overhead + (2L * (DottedOrder.Length + Name.Length)) + _inputBytes + _payloadBytes;
+    /// <summary>Whether it is an end that brings along a start which was dropped, and counted as such.</summary>
+    internal bool MakesUpForStart { get; set; }
+
+    /// <summary>About how many bytes it holds; on the wire it is rather less.</summary>
+    internal long Size => Overhead + (2L * (DottedOrder.Length + Name.Length)) + _inputBytes.Held + _payload.Held;
 
     /// <summary>What it is on the wire at least.</summary>
-    internal long LeastBytes(bool isUpdate) => _payloadBytes + (isUpdate ? 0 : _inputBytes);
+    internal long LeastBytes(bool isUpdate) => _payload.Wire + (isUpdate && !HasNewInputs ? 0 : _inputBytes.Wire);
 
     /// <summary>Makes it the update of a run whose create is on its way: inputs are not sent twice.</summary>
     internal void BecomeUpdate()
     {
         IsCreate = false;
+        if (HasNewInputs)
+            return;
         Inputs = null;
-        _inputBytes = 0;
+        _inputBytes = default;
     }
 
     /// <summary>Makes it whole, because nothing of the run was sent.</summary>
@@ -143,19 +168,33 @@ internal sealed class RunOperation
     }
 
     /// <summary>An end for a run that did not come to one itself.</summary>
-    internal RunOperation Abandon(DateTimeOffset end, string error) => new(this, keepInputs: true, end, error);
+    internal RunOperation Abandon(DateTimeOffset end, string error) => new(this, keepPayload: !IsBare, end, error) { Weight = 0 };
+
+    /// <summary>An end in place of the run's own, which was dropped, and counted: a run must not look as if it went on for ever.</summary>
+    internal RunOperation CutShort(RunOperation end, string error) => Abandon(end.EndTime!.Value, error);
 
     /// <summary>What an end needs of a start that was sent.</summary>
-    internal RunOperation WithoutPayload() => new(this, keepInputs: false, end: null, error: null);
+    internal RunOperation WithoutPayload() => new(this, keepPayload: false, end: null, error: null);
 
-    private static long SizeOf(JsonElement? json)
+    /// <summary>How much something is in memory, and on the wire at least.</summary>
+    private readonly record struct Bytes(long Held, long Wire)
     {
-        if (json is not { } value || value.ValueKind == JsonValueKind.Undefined)
-            return 0;
+        public static Bytes operator +(Bytes left, Bytes right) => new(left.Held + right.Held, left.Wire + right.Wire);
+
+        internal static Bytes Of(string? text) => text is null ? default : new(2L * text.Length, text.Length);
+
+        internal static Bytes Of(JsonElement? json)
+        {
+            if (json is not { } value || value.ValueKind == JsonValueKind.Undefined)
+                return default;
 #if NET9_0_OR_GREATER
-        return JsonMarshal.GetRawUtf8Value(value).Length;
+            var text = JsonMarshal.GetRawUtf8Value(value);
+            var (length, commas) = (text.Length, text.Count((byte)','));
 #else
-        return Encoding.UTF8.GetByteCount(value.GetRawText());
+            var text = value.GetRawText();
+            var (length, commas) = (Encoding.UTF8.GetByteCount(text), text.AsSpan().Count(','));
 #endif
+            return new(length + BytesPerDocument + (2L * BytesPerValue * (commas + 1)), length);
+        }
     }
 }

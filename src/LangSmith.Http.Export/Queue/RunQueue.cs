@@ -7,20 +7,32 @@ namespace LangSmith.Http;
 /// </summary>
 internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProvider, int maxOpen = 100_000)
 {
+    private const string EndTooLarge = "The run ended, but its end was dropped: it was larger than LangSmith takes in one request.";
+    private const string EndWithoutRoom = "The run ended, but its end was dropped: the exporter's queue was full.";
+
     private readonly object _gate = new();
 
     // Ordered by sequence.
     private readonly LinkedList<RunOperation> _waiting = [];
 
+    // Ends that had to wait for their creates, by sequence. They are older than most, and go first.
+    private readonly PriorityQueue<RunOperation, long> _released = new();
+
     // The creates among them, by run.
     private readonly Dictionary<Guid, LinkedListNode<RunOperation>> _creates = [];
 
     // The creates on their way, and the run's end if it came meanwhile. It keeps its inputs: the create may get lost.
-    private readonly Dictionary<Guid, (RunOperation Create, RunOperation? End)> _sending = [];
+    private readonly Dictionary<Guid, (RunOperation Create, RunOperation? End, RunOperation? Substitute)> _sending = [];
 
     // Runs whose create was sent and that have not ended, without their payloads, oldest first.
     private readonly LinkedList<RunOperation> _open = [];
     private readonly Dictionary<Guid, LinkedListNode<RunOperation>> _openById = [];
+
+    // Runs whose start was dropped, and counted: an end that comes makes up for it.
+    private readonly HashSet<Guid> _startless = [];
+
+    // In place of ends that were dropped, of runs whose create was sent: they go when there is room.
+    private readonly Queue<RunOperation> _substitutes = [];
 
     // The least sequence of each batch that is on its way.
     private readonly LinkedList<long> _inFlight = [];
@@ -63,7 +75,11 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
         lock (_gate)
         {
             if (Refuses(create, create.Size, 1) is { } reason)
+            {
+                MissStart(create.Id);
                 return reason;
+            }
+
             _creates[create.Id] = Add(create);
             return null;
         }
@@ -79,20 +95,20 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
                 return SendResult.Shutdown;
             if (_creates.Remove(end.Id, out var create))
             {
-                // Refused, the start goes as it is: an open run is better than none.
-                if (Refuses(end, end.Size - create.Value.Size, 0) is { } reason)
-                    return reason;
-                Merge(create, end);
-                return null;
+                var reason = Refuses(end, end.Size - create.Value.Size, 0);
+                Merge(create, reason is null ? end : create.Value.CutShort(end, Describe(reason.Value)));
+                return reason;
             }
 
             if (_sending.Remove(end.Id, out var sending))
             {
                 end.Link = sending.Create.Link;
-                if (Refuses(end, end.Size, 1, isUpdate: true) is { } reason)
-                    return reason;
-                Hold(sending.Create, end);
-                return null;
+                var reason = Refuses(end, end.Size, 1, isUpdate: true);
+                if (reason is null)
+                    Hold(sending.Create, end);
+                else
+                    _sending[end.Id] = (sending.Create, null, sending.Create.WithoutPayload().CutShort(end, Describe(reason.Value)));
+                return reason;
             }
 
             if (_openById.Remove(end.Id, out var open))
@@ -104,12 +120,15 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
             else
             {
                 end.BecomeCreate();
+                end.MakesUpForStart = _startless.Remove(end.Id);
             }
 
-            if (Refuses(end, end.Size, 1) is { } refused)
-                return refused;
-            Add(end);
-            return null;
+            var refused = Refuses(end, end.Size, 1);
+            if (refused is null)
+                Add(end);
+            else if (open is not null)
+                Substitute(open.Value.CutShort(end, Describe(refused.Value)));
+            return refused;
         }
     }
 
@@ -118,32 +137,42 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
     {
         lock (_gate)
         {
-            if (_waiting.First is null)
+            if (WaitingCount == 0)
                 return null;
-            var operations = new List<RunOperation>(Math.Min(maxOperations, _waiting.Count));
+            var operations = new List<RunOperation>(Math.Min(maxOperations, WaitingCount));
             var bytes = 0L;
-            while (_waiting.First is { } first && operations.Count < maxOperations && (operations.Count == 0 || bytes + first.Value.Size <= maxBatchBytes))
+            var first = long.MaxValue;
+            while (operations.Count < maxOperations && WaitingCount > 0)
             {
-                var operation = first.Value;
-                _waiting.RemoveFirst();
+                var isReleased = _released.TryPeek(out var operation, out _);
+                operation ??= _waiting.First!.Value;
+                if (operations.Count > 0 && bytes + operation.Size > maxBatchBytes)
+                    break;
+                if (isReleased)
+                    _released.Dequeue();
+                else
+                    _waiting.RemoveFirst();
                 operations.Add(operation);
                 bytes += operation.Size;
+                first = Math.Min(first, operation.Sequence);
                 if (_creates.Remove(operation.Id))
-                    _sending[operation.Id] = (operation, null);
+                    _sending[operation.Id] = (operation, null, null);
             }
 
             _waitingBytes -= bytes;
-            return new RunBatch(operations, bytes, _inFlight.AddLast(operations[0].Sequence));
+            return new RunBatch(operations, bytes, _inFlight.AddLast(first));
         }
     }
 
     /// <summary>A batch was sent, or given up: then the runs whose create was lost are sent whole when they end.</summary>
     internal void Complete(RunBatch batch, IReadOnlyCollection<RunOperation> lost)
     {
+        var lostIds = lost.Count == 0 ? [] : lost.Select(static operation => operation.Id).ToHashSet();
         lock (_gate)
         {
-            var lostIds = lost.Select(static operation => operation.Id).ToHashSet();
-            var ends = new List<RunOperation>();
+            _inFlight.Remove(batch.InFlight);
+            _count -= batch.Operations.Count;
+            _bytes -= batch.Bytes;
             foreach (var create in batch.Operations)
             {
                 if (!create.IsCreate || !_sending.Remove(create.Id, out var sending))
@@ -152,23 +181,40 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
                 if (sending.End is { } end)
                 {
                     _bytes -= end.Size;
+                    if (isLost && end.IsBare)
+                    {
+                        // There is nothing it could end.
+                        _count--;
+                        continue;
+                    }
+
                     if (isLost)
                         end.BecomeCreate();
                     else
                         end.BecomeUpdate();
+                    end.MakesUpForStart = isLost;
                     _bytes += end.Size;
-                    ends.Add(end);
+                    _waitingBytes += end.Size;
+                    _released.Enqueue(end, end.Sequence);
                 }
-                else if (!isLost)
+                else if (sending.Substitute is { } substitute)
+                {
+                    // Lost, there is nothing it could end.
+                    if (!isLost)
+                        _substitutes.Enqueue(substitute);
+                }
+                else if (isLost)
+                {
+                    MissStart(create.Id);
+                }
+                else
                 {
                     Remember(create.WithoutPayload());
                 }
             }
 
-            Release(ends);
-            _inFlight.Remove(batch.InFlight);
-            _count -= batch.Operations.Count;
-            _bytes -= batch.Bytes;
+            AddSubstitutes();
+            SignalFull();
             Signal();
         }
     }
@@ -183,12 +229,14 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
             foreach (var create in _creates.Values)
                 Merge(create, create.Value.Abandon(now, error));
             _creates.Clear();
-            foreach (var sending in _sending.Values.Where(static sending => sending.End is null).ToList())
-                Hold(sending.Create, sending.Create.Abandon(now, error));
+            foreach (var (create, _, substitute) in _sending.Values.Where(static sending => sending.End is null).ToList())
+                Hold(create, substitute ?? create.Abandon(now, error));
             foreach (var open in _open)
                 Add(open.Abandon(now, error));
             _open.Clear();
             _openById.Clear();
+            while (_substitutes.TryDequeue(out var substitute))
+                Add(substitute);
         }
     }
 
@@ -207,7 +255,9 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
     {
         // An end that waits for its create is younger than it, and that is on its way.
         lock (_gate)
-            return (_waiting.First is null || _waiting.First.Value.Sequence > sequence) && _inFlight.All(first => first > sequence);
+            return (_waiting.First is null || _waiting.First.Value.Sequence > sequence)
+                && (!_released.TryPeek(out _, out var released) || released > sequence)
+                && _inFlight.All(first => first > sequence);
     }
 
     /// <summary>How many operations wait, how many bytes they are, and since when the oldest does.</summary>
@@ -217,8 +267,10 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
         {
             lock (_gate)
             {
-                return _waiting.First is null ? (0, 0, 0)
-                    : (_waiting.Count, _waitingBytes, _waiting.First.Value.QueuedAt);
+                var oldestAt = Math.Min(
+                    _waiting.First?.Value.QueuedAt ?? long.MaxValue,
+                    _released.TryPeek(out var released, out _) ? released.QueuedAt : long.MaxValue);
+                return (WaitingCount, _waitingBytes, oldestAt);
             }
         }
     }
@@ -246,10 +298,13 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
         }
     }
 
+    private int WaitingCount => _waiting.Count + _released.Count;
+
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private SendResult? Refuses(RunOperation operation, long bytes, int count, bool isUpdate = false) =>
         _isClosed ? SendResult.Shutdown
+        : !operation.IsPostable ? SendResult.Invalid
         : operation.LeastBytes(isUpdate) > MaxOperationBytes ? SendResult.TooLarge
         : _count + count > maxRuns || _bytes + bytes > maxBytes ? SendResult.QueueFull
         : null;
@@ -269,26 +324,23 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
     private void Hold(RunOperation create, RunOperation end)
     {
         Number(end);
-        _sending[create.Id] = (create, end);
+        _sending[create.Id] = (create, end, null);
     }
 
-    // In one pass, and from the front: they are older than most.
-    private void Release(List<RunOperation> ends)
-    {
-        ends.Sort(static (left, right) => left.Sequence.CompareTo(right.Sequence));
-        var next = _waiting.First;
-        foreach (var end in ends)
-        {
-            while (next is not null && next.Value.Sequence < end.Sequence)
-                next = next.Next;
-            if (next is null)
-                _waiting.AddLast(end);
-            else
-                _waiting.AddBefore(next, end);
-            _waitingBytes += end.Size;
-        }
+    private static string Describe(SendResult reason) => reason == SendResult.TooLarge ? EndTooLarge : EndWithoutRoom;
 
-        SignalFull();
+    private void Substitute(RunOperation end)
+    {
+        // They were open runs, of which there are not more.
+        if (_substitutes.Count < maxOpen)
+            _substitutes.Enqueue(end);
+        AddSubstitutes();
+    }
+
+    private void AddSubstitutes()
+    {
+        while (_substitutes.TryPeek(out var substitute) && Refuses(substitute, substitute.Size, 1) is null)
+            Add(_substitutes.Dequeue());
     }
 
     // Runs that never end must not fill the memory; should one of the forgotten end after all, it is posted whole.
@@ -299,6 +351,13 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
             return;
         _openById.Remove(_open.First!.Value.Id);
         _open.RemoveFirst();
+    }
+
+    // Beyond the bound what was counted stays counted, whatever comes.
+    private void MissStart(Guid id)
+    {
+        if (_startless.Count < maxOpen)
+            _startless.Add(id);
     }
 
     private LinkedListNode<RunOperation> Add(RunOperation operation)
@@ -327,7 +386,7 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
 
     private void SignalFull()
     {
-        if (_full is null || (_waiting.Count < _fullAt.Operations && _waitingBytes < _fullAt.Bytes))
+        if (_full is null || (WaitingCount < _fullAt.Operations && _waitingBytes < _fullAt.Bytes))
             return;
         _full.SetResult();
         _full = null;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.IO.Compression;
 using System.Net;
@@ -17,39 +16,60 @@ namespace LangSmith.Http;
 internal sealed class IngestClient
 {
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(30);
+
+    // Short enough for another attempt within the time an application gives its end.
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan InfoTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan InfoTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LimitMemory = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan InfoPause = TimeSpan.FromMinutes(1);
+    private static readonly ResiliencePropertyKey<string?> LastCause = new("langsmith.cause");
     private static readonly MediaTypeHeaderValue Json = new("application/json");
 
+    // LangSmith takes four times as much. Less is less memory, and gets through where the line is slow.
+    private const int MaxBodyBytes = 5 << 20;
+    private const int MinBodyBytes = 64 << 10;
     private const int MaxInfoBytes = 65_536;
     private const int MaxSaidBytes = 4096;
     private const int MaxSaid = 300;
 
     private readonly ExportSettings _settings;
-    private readonly Func<HttpClient> _createClient;
+    private readonly HttpClient _client;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
-    private readonly RunWriter _writer;
     private readonly string _boundary = $"----LangSmithFormBoundary{Guid.NewGuid():N}";
     private readonly ResiliencePipeline<HttpResponseMessage> _pipeline;
+    private readonly Outage _outage;
     private ServerInfo? _info;
+    private long _maxBatchBytes = MaxBodyBytes;
+    private long _limitLearnedAt;
     private long? _infoFailedAt;
     private volatile bool _hasNoMultipart;
 
-    internal IngestClient(ExportSettings settings, Func<HttpClient> createClient, TimeProvider timeProvider, ILogger logger)
+    internal IngestClient(ExportSettings settings, HttpClient client, TimeProvider timeProvider, ILogger logger)
     {
         _settings = settings;
-        _createClient = createClient;
+        _client = client;
+        _outage = new Outage(logger, timeProvider);
         _timeProvider = timeProvider;
         _logger = logger;
-        _writer = new RunWriter(settings);
         _pipeline = CreatePipeline();
     }
 
     /// <summary>What the server said about itself, once it has.</summary>
     internal ServerInfo? KnownInfo => _info;
+
+    /// <summary>Why runs wait; null while they get there.</summary>
+    internal string? Trouble => _outage.Cause;
+
+    /// <summary>What is put together in one request at most; a run alone may be larger where the server takes it.</summary>
+    internal long MaxBatchBytes(ServerInfo info)
+    {
+        // What refused it may be gone.
+        if (_timeProvider.GetElapsedTime(Interlocked.Read(ref _limitLearnedAt)) > LimitMemory)
+            Interlocked.Exchange(ref _maxBatchBytes, MaxBodyBytes);
+        return Math.Min(info.MaxBytes, Interlocked.Read(ref _maxBatchBytes));
+    }
 
     /// <summary>What the server says about itself; asked for once, before the first batch.</summary>
     internal async ValueTask<ServerInfo> GetInfoAsync(CancellationToken cancellationToken)
@@ -62,14 +82,12 @@ internal sealed class IngestClient
         var cause = "";
         try
         {
-            // The factory's clients need no disposing.
-            var client = _createClient();
             using var request = new HttpRequestMessage(HttpMethod.Get, Address("/info"));
             SetHeaders(request);
             var limit = _settings.Options.RequestTimeout < InfoTimeout ? _settings.Options.RequestTimeout : InfoTimeout;
             using var timeout = new CancellationTokenSource(limit, _timeProvider);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
+            using var response = await SendAsync(request, either.Token).ConfigureAwait(false);
             if (response.IsSuccessStatusCode)
             {
                 using var json = JsonDocument.Parse(await ReadAsync(response, MaxInfoBytes, either.Token).ConfigureAwait(false));
@@ -94,7 +112,8 @@ internal sealed class IngestClient
     internal async Task<(SendResult Result, string? Said)> SendAsync(IReadOnlyList<RunOperation> runs, ServerInfo info, CancellationToken cancellationToken)
     {
         var isMultipart = info.UsesMultipart && !_hasNoMultipart;
-        var (body, isCompressed) = Write(runs, isMultipart, info.TakesGzip);
+        var isCompressed = info.TakesGzip;
+        var body = Write(runs, isMultipart, isCompressed);
         var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: false, cancellationToken);
         try
         {
@@ -102,10 +121,11 @@ internal sealed class IngestClient
                 static async (context, state) =>
                 {
                     var (self, body, isMultipart, isCompressed) = state;
-                    var client = self._createClient();
+                    // Nothing is posted once it is thrown, however long the batch has waited.
+                    if (!self._settings.IsEnabled())
+                        throw new OperationCanceledException();
                     using var request = self.CreateRequest(body, isMultipart, isCompressed);
-                    // The status says it all: an answer whose body takes its time is one.
-                    return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, context.CancellationToken).ConfigureAwait(false);
+                    return await self.SendAsync(request, context.CancellationToken).ConfigureAwait(false);
                 },
                 context,
                 (this, body, isMultipart, isCompressed)).ConfigureAwait(false);
@@ -117,20 +137,52 @@ internal sealed class IngestClient
                     return (SendResult.NoMultipart, null);
             }
 
-            var result = Judge(response.StatusCode);
-            return (result, result is SendResult.Refused or SendResult.Rejected ? await DescribeAsync(response, cancellationToken).ConfigureAwait(false) : null);
+            var result = Judge(response);
+            if (result == SendResult.RetriesExhausted)
+                return (_settings.IsEnabled() ? result : SendResult.Off, context.Properties.GetValue(LastCause, null));
+            _outage.End();
+            if (result == SendResult.TooLarge)
+                LearnLimit(runs);
+            return (result, result is SendResult.Refused or SendResult.TooLarge or SendResult.Rejected ? await DescribeAsync(response, cancellationToken).ConfigureAwait(false) : null);
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            return (SendResult.Shutdown, null);
+            return (SendResult.Shutdown, context.Properties.GetValue(LastCause, null));
         }
-        catch (Exception exception) when (IsTransient(exception))
+        catch (Exception exception)
         {
-            return (SendResult.RetriesExhausted, null);
+            // The kill switch was thrown. What was thrown otherwise is the network's, or the user's handlers'.
+            return (_settings.IsEnabled() ? SendResult.RetriesExhausted : SendResult.Off, context.Properties.GetValue(LastCause, Mask(Describe(exception))));
         }
         finally
         {
             ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    // The status says it all: an answer whose body takes its time is one.
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        // A handler of the user's that does not look at the token, or blocks its thread, must not hold up the application's end.
+        var sending = Task.Run(() => _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken), CancellationToken.None);
+        try
+        {
+            return await sending.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            _ = sending.ContinueWith(
+                static late =>
+                {
+                    if (late.IsCompletedSuccessfully)
+                        late.Result.Dispose();
+                    else
+                        _ = late.Exception;
+                },
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+            throw;
         }
     }
 
@@ -149,8 +201,7 @@ internal sealed class IngestClient
             // The status will have to do.
         }
 
-        if (_settings.ApiKey is { } key)
-            text = text.Replace(key, "…", StringComparison.Ordinal);
+        text = Mask(text);
         var line = new string([.. text.Take(MaxSaid).Select(static c => char.IsControl(c) ? ' ' : c)]);
         return $"{(int)response.StatusCode} {line}".TrimEnd();
     }
@@ -162,20 +213,45 @@ internal sealed class IngestClient
         return buffer.AsMemory(0, await stream.ReadAtLeastAsync(buffer, most, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false));
     }
 
-    private static SendResult Judge(HttpStatusCode status) => (int)status switch
+    private static SendResult Judge(HttpResponseMessage response) => (int)response.StatusCode switch
     {
+        // Somebody followed a redirect, without the runs.
+        >= 200 and < 300 when response.RequestMessage is { } request && request.Method != HttpMethod.Post => SendResult.Rejected,
         >= 200 and < 300 or 409 => SendResult.Sent,
-        400 or 413 or 422 => SendResult.Refused,
+        400 or 422 => SendResult.Refused,
+        413 => SendResult.TooLarge,
         401 => SendResult.Unauthorized,
         403 => SendResult.Forbidden,
-        _ when IsTransient(status) => SendResult.RetriesExhausted,
+        _ when IsTransient(response.StatusCode) => SendResult.RetriesExhausted,
         _ => SendResult.Rejected,
     };
 
     private static bool IsTransient(HttpStatusCode status) => (int)status is 408 or 425 or 429 or >= 500;
 
-    // TimeoutRejectedException is one attempt's, or all of them's; a cancelled request that nobody cancelled is the client's own timeout.
-    private static bool IsTransient(Exception exception) => exception is HttpRequestException or IOException or TimeoutRejectedException or BrokenCircuitException or OperationCanceledException;
+    private static string Describe(Exception exception) => exception is TimeoutRejectedException ? "no answer in time" : $"{exception.GetType().Name}: {exception.GetBaseException().Message}";
+
+    // A server, or a proxy, that takes less than it said.
+    private void LearnLimit(IReadOnlyList<RunOperation> runs)
+    {
+        var size = runs.Sum(static run => run.Size);
+        // One run that is most of it may be to blame alone.
+        if (runs.Max(static run => run.Size) > size / 2)
+            return;
+        Interlocked.Exchange(ref _limitLearnedAt, _timeProvider.GetTimestamp());
+        Interlocked.Exchange(ref _maxBatchBytes, Math.Min(Interlocked.Read(ref _maxBatchBytes), Math.Max(MinBodyBytes, size / 2)));
+    }
+
+    private string Mask(string text)
+    {
+        // Short values are none, and would be found in every word.
+        foreach (var secret in _settings.Options.Headers.Values.Where(static value => value.Length >= 8).Append(_settings.ApiKey))
+        {
+            if (secret is not null)
+                text = text.Replace(secret, "…", StringComparison.Ordinal);
+        }
+
+        return text;
+    }
 
     // Longer than there is time for all attempts is too long, and may be longer than a timer can be.
     private TimeSpan? RetryAfter(HttpResponseMessage? response)
@@ -190,12 +266,11 @@ internal sealed class IngestClient
     }
 
     private ResiliencePipeline<HttpResponseMessage> CreatePipeline() => new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _timeProvider }
-        .AddTimeout(_settings.Options.MaxRetryTime)
         .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
         {
-            ShouldHandle = static arguments => ValueTask.FromResult(
-                arguments.Outcome.Exception is { } exception ? IsTransient(exception) && !arguments.Context.CancellationToken.IsCancellationRequested : IsTransient(arguments.Outcome.Result!.StatusCode)),
-            // The time is what ends it.
+            ShouldHandle = arguments => ValueTask.FromResult(_settings.IsEnabled() && (
+                arguments.Outcome.Exception is not null ? !arguments.Context.CancellationToken.IsCancellationRequested : IsTransient(arguments.Outcome.Result!.StatusCode))),
+            // The batch's time is what ends it.
             MaxRetryAttempts = int.MaxValue,
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
@@ -204,8 +279,16 @@ internal sealed class IngestClient
             DelayGenerator = arguments => ValueTask.FromResult(RetryAfter(arguments.Outcome.Result)),
             OnRetry = arguments =>
             {
+                var cause = Mask(arguments.Outcome.Result is { } response ? $"{(int)response.StatusCode} {response.ReasonPhrase}".TrimEnd() : Describe(arguments.Outcome.Exception!));
+                // A broken circuit is the consequence of what was said before.
+                if (arguments.Outcome.Exception is not BrokenCircuitException)
+                {
+                    arguments.Context.Properties.Set(LastCause, cause);
+                    _outage.Add(cause);
+                }
+
                 ExportTelemetry.CountRetry();
-                ExportLog.Retry(_logger, arguments.Outcome.Result is { } response ? ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture) : arguments.Outcome.Exception!.GetType().Name, arguments.RetryDelay);
+                ExportLog.Retry(_logger, cause, arguments.RetryDelay);
                 arguments.Outcome.Result?.Dispose();
                 return default;
             },
@@ -213,7 +296,7 @@ internal sealed class IngestClient
         .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
         {
             ShouldHandle = static arguments => ValueTask.FromResult(
-                arguments.Outcome.Exception is { } exception ? IsTransient(exception) && !arguments.Context.CancellationToken.IsCancellationRequested : (int)arguments.Outcome.Result!.StatusCode >= 500),
+                arguments.Outcome.Exception is not null ? !arguments.Context.CancellationToken.IsCancellationRequested : (int)arguments.Outcome.Result!.StatusCode >= 500),
             FailureRatio = 0.9,
             MinimumThroughput = 10,
             SamplingDuration = TimeSpan.FromSeconds(30),
@@ -222,32 +305,35 @@ internal sealed class IngestClient
         .AddTimeout(_settings.Options.RequestTimeout)
         .Build();
 
-    private (ReadOnlyMemory<byte> Body, bool IsCompressed) Write(IReadOnlyList<RunOperation> runs, bool isMultipart, bool compress)
+    private Body Write(IReadOnlyList<RunOperation> runs, bool isMultipart, bool compress)
     {
-        ReadOnlyMemory<byte> body;
-        if (isMultipart)
+        var body = new Body();
+        if (compress)
         {
-            body = MultipartBody.Write(runs, _writer, _boundary);
+            // A compressor takes many small pieces badly.
+            using var gzip = new BufferedStream(new GZipStream(body, CompressionLevel.Fastest), Body.PieceBytes);
+            WriteTo(gzip);
         }
         else
         {
-            var json = new ArrayBufferWriter<byte>(4096);
-            _writer.WriteBatch(runs, json);
-            body = json.WrittenMemory;
+            WriteTo(body);
         }
 
-        // Small ones are not worth it.
-        if (!compress || body.Length < 1024)
-            return (body, false);
-        using var buffer = new MemoryStream(body.Length / 4);
-        using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest, leaveOpen: true))
-            gzip.Write(body.Span);
-        return (buffer.GetBuffer().AsMemory(0, (int)buffer.Length), true);
+        return body;
+
+        void WriteTo(Stream output)
+        {
+            using var writer = new RunWriter(_settings);
+            if (isMultipart)
+                MultipartBody.Write(runs, writer, _boundary, output);
+            else
+                writer.WriteBatch(runs, output);
+        }
     }
 
-    private HttpRequestMessage CreateRequest(ReadOnlyMemory<byte> body, bool isMultipart, bool isCompressed)
+    private HttpRequestMessage CreateRequest(Body body, bool isMultipart, bool isCompressed)
     {
-        var content = new ReadOnlyMemoryContent(body);
+        var content = body.ToContent();
         if (isMultipart)
             content.Headers.TryAddWithoutValidation("Content-Type", $"multipart/form-data; boundary={_boundary}");
         else

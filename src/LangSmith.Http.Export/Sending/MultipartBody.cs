@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text;
+using System.Text.Unicode;
 
 namespace LangSmith.Http;
 
@@ -10,40 +10,44 @@ namespace LangSmith.Http;
 /// </summary>
 internal static class MultipartBody
 {
-    internal static ReadOnlyMemory<byte> Write(IReadOnlyList<RunOperation> runs, RunWriter writer, string boundary)
+    // Of a part, and then some: ids, names of fields and numbers.
+    private const int MaxHeadBytes = 512;
+
+    internal static void Write(IReadOnlyList<RunOperation> runs, RunWriter writer, string boundary, Stream output)
     {
-        var body = new ArrayBufferWriter<byte>(4096);
-        var part = new ArrayBufferWriter<byte>(1024);
+        var part = new ArrayBufferWriter<byte>(4096);
         foreach (var isCreate in (ReadOnlySpan<bool>)[true, false])
         {
             foreach (var run in runs)
             {
                 if (run.IsCreate != isCreate)
                     continue;
-                var name = $"{(isCreate ? "post" : "patch")}.{run.Id}";
-                part.ResetWrittenCount();
-                RunWriter.WriteMain(run, part);
-                Append(body, boundary, name, part.WrittenSpan);
+                writer.WriteMain(run, part);
+                WritePart(run, "", part, boundary, output);
                 foreach (var field in RunWriter.Parts)
                 {
-                    part.ResetWrittenCount();
                     if (writer.WritePart(run, field, part))
-                        Append(body, boundary, $"{name}.{field}", part.WrittenSpan);
+                        WritePart(run, field, part, boundary, output);
                 }
             }
         }
 
-        Text(body, $"--{boundary}--\r\n");
-        return body.WrittenMemory;
+        Span<byte> end = stackalloc byte[MaxHeadBytes];
+        Utf8.TryWrite(end, $"--{boundary}--\r\n", out var written);
+        output.Write(end[..written]);
     }
 
-    private static void Append(ArrayBufferWriter<byte> body, string boundary, string name, ReadOnlySpan<byte> payload)
+    private static void WritePart(RunOperation run, string field, ArrayBufferWriter<byte> part, string boundary, Stream output)
     {
-        var length = payload.Length.ToString(CultureInfo.InvariantCulture);
-        Text(body, $"--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\nContent-Type: application/json; length={length}\r\nContent-Length: {length}\r\n\r\n");
-        body.Write(payload);
-        Text(body, "\r\n");
+        Span<byte> head = stackalloc byte[MaxHeadBytes];
+        Utf8.TryWrite(
+            head,
+            CultureInfo.InvariantCulture,
+            $"--{boundary}\r\nContent-Disposition: form-data; name=\"{(run.IsCreate ? "post" : "patch")}.{run.Id}{(field.Length > 0 ? "." : "")}{field}\"\r\nContent-Type: application/json; length={part.WrittenCount}\r\nContent-Length: {part.WrittenCount}\r\n\r\n",
+            out var written);
+        output.Write(head[..written]);
+        output.Write(part.WrittenSpan);
+        output.Write("\r\n"u8);
+        part.ResetWrittenCount();
     }
-
-    private static void Text(ArrayBufferWriter<byte> body, string text) => Encoding.ASCII.GetBytes(text, body);
 }

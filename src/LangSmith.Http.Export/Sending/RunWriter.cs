@@ -1,25 +1,40 @@
 using System.Buffers;
 using System.Globalization;
+#if NET9_0_OR_GREATER
+using System.Runtime.InteropServices;
+#endif
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace LangSmith.Http;
 
-/// <summary>Writes runs as LangSmith's ingest API takes them (wire names, RFC 3339 times in microseconds).</summary>
-internal sealed class RunWriter(ExportSettings settings)
+/// <summary>
+/// Writes runs as LangSmith's ingest API takes them (wire names, RFC 3339 times in microseconds). For one body: not
+/// thread-safe.
+/// </summary>
+internal sealed class RunWriter(ExportSettings settings) : IDisposable
 {
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    private const string UsageMetadata = "usage_metadata";
+    private const string RevisionId = "revision_id";
+    private const string SampleRate = "ls_tracing_sample_rate";
+
+    private readonly Utf8JsonWriter _json = new(Stream.Null, Options);
 
     /// <summary>The fields that have a part of their own in a multipart body, in the order of the SDKs.</summary>
     internal static IReadOnlyList<string> Parts { get; } = ["inputs", "outputs", "events", "extra", "error"];
 
+    public void Dispose() => _json.Dispose();
+
     /// <summary>Writes everything that has no part of its own.</summary>
-    internal static void WriteMain(RunOperation run, IBufferWriter<byte> output)
+    internal void WriteMain(RunOperation run, IBufferWriter<byte> output)
     {
-        using var json = new Utf8JsonWriter(output, Options);
-        json.WriteStartObject();
-        WriteMainFields(run, json);
-        json.WriteEndObject();
+        _json.Reset(output);
+        _json.WriteStartObject();
+        WriteMainFields(run, _json);
+        _json.WriteEndObject();
+        _json.Flush();
     }
 
     /// <summary>Writes a field; false when the run does not have it.</summary>
@@ -27,49 +42,61 @@ internal sealed class RunWriter(ExportSettings settings)
     {
         if (!Has(run, part))
             return false;
-        using var json = new Utf8JsonWriter(output, Options);
-        WriteValue(run, part, json);
+        _json.Reset(output);
+        WriteValue(run, part, _json);
+        _json.Flush();
         return true;
     }
 
     /// <summary>Writes <c>{"post":[…],"patch":[…]}</c>, for servers without multipart.</summary>
-    internal void WriteBatch(IReadOnlyList<RunOperation> runs, IBufferWriter<byte> output)
+    internal void WriteBatch(IReadOnlyList<RunOperation> runs, Stream output)
     {
-        using var json = new Utf8JsonWriter(output, Options);
-        json.WriteStartObject();
+        // The writer's own way with a stream is to keep it all, or to make a compressor begin anew.
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        _json.Reset(buffer);
+        _json.WriteStartObject();
         WriteAll("post", runs.Where(static run => run.IsCreate));
         WriteAll("patch", runs.Where(static run => !run.IsCreate));
-        json.WriteEndObject();
+        _json.WriteEndObject();
+        Flush();
 
         void WriteAll(string name, IEnumerable<RunOperation> some)
         {
-            json.WriteStartArray(name);
+            _json.WriteStartArray(name);
             foreach (var run in some)
             {
-                json.WriteStartObject();
-                WriteMainFields(run, json);
+                _json.WriteStartObject();
+                WriteMainFields(run, _json);
                 foreach (var part in Parts)
                 {
                     if (!Has(run, part))
                         continue;
-                    json.WritePropertyName(part);
-                    WriteValue(run, part, json);
+                    _json.WritePropertyName(part);
+                    WriteValue(run, part, _json);
                 }
 
-                json.WriteEndObject();
+                _json.WriteEndObject();
+                Flush();
             }
 
-            json.WriteEndArray();
+            _json.WriteEndArray();
+        }
+
+        void Flush()
+        {
+            _json.Flush();
+            output.Write(buffer.WrittenSpan);
+            buffer.ResetWrittenCount();
         }
     }
 
     private static bool Has(RunOperation run, string part) => part switch
     {
-        "inputs" => run.IsCreate,
+        "inputs" => run.IsCreate || run.HasNewInputs,
         "outputs" => run.Outputs is not null,
         "events" => run.Events.Count > 0,
         "error" => run.Error is not null,
-        _ => true,
+        _ => !run.IsBare,
     };
 
     private static void WriteMainFields(RunOperation run, Utf8JsonWriter json)
@@ -88,6 +115,8 @@ internal sealed class RunWriter(ExportSettings settings)
             json.WriteString("address", run.Address);
         else
             json.WriteString("session_name", run.Project);
+        if (run.IsBare)
+            return;
         json.WriteStartArray("tags");
         foreach (var tag in run.Tags)
             json.WriteStringValue(tag);
@@ -128,7 +157,7 @@ internal sealed class RunWriter(ExportSettings settings)
         json.WriteEndObject();
     }
 
-    private static void WriteEvents(Utf8JsonWriter json, IReadOnlyList<RunEvent> events)
+    private void WriteEvents(Utf8JsonWriter json, IReadOnlyList<RunEvent> events)
     {
         json.WriteStartArray();
         foreach (var item in events)
@@ -136,7 +165,8 @@ internal sealed class RunWriter(ExportSettings settings)
             json.WriteStartObject();
             json.WriteString("name", item.Name);
             WriteTime(json, "time", item.Time);
-            if (item.Payload is { } payload)
+            // The text of a token is an output; the other SDKs take it out in any case (wire.md §7.3).
+            if (item.Payload is { } payload && !settings.HideOutputs && item.Name != "new_token")
             {
                 json.WritePropertyName("kwargs");
                 WriteAsItIs(json, payload);
@@ -158,13 +188,8 @@ internal sealed class RunWriter(ExportSettings settings)
             WriteAsItIs(json, value);
         }
 
-        // A name is there once: what the user said stays.
-        if (run.Link != default && !settings.HideMetadata && !run.Metadata.ContainsKey("otel.trace_id") && !run.Metadata.ContainsKey("otel.span_id"))
-        {
-            json.WriteString("otel.trace_id", run.Link.TraceId.ToHexString());
-            json.WriteString("otel.span_id", run.Link.SpanId.ToHexString());
-        }
-
+        if (!settings.HideMetadata)
+            WriteOwnMetadata(json, run);
         json.WriteEndObject();
         json.WriteStartObject("runtime");
         foreach (var (key, value) in settings.Runtime)
@@ -173,9 +198,55 @@ internal sealed class RunWriter(ExportSettings settings)
         json.WriteEndObject();
     }
 
-    private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset time) =>
-        json.WriteString(name, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture));
+    // A name is there once: what the user said stays.
+    private void WriteOwnMetadata(Utf8JsonWriter json, RunOperation run)
+    {
+        if (run.Link != default && !run.Metadata.ContainsKey("otel.trace_id") && !run.Metadata.ContainsKey("otel.span_id"))
+        {
+            json.WriteString("otel.trace_id", run.Link.TraceId.ToHexString());
+            json.WriteString("otel.span_id", run.Link.SpanId.ToHexString());
+        }
+
+        // Where the other SDKs put them as well (wire.md §7.3, §4.4): token counts, and what a run stands for.
+        if (run.Outputs is { ValueKind: JsonValueKind.Object } outputs && TryGetUsage(outputs, out var usage)
+            && usage.ValueKind == JsonValueKind.Object && !run.Metadata.ContainsKey(UsageMetadata))
+        {
+            json.WritePropertyName(UsageMetadata);
+            WriteAsItIs(json, usage);
+        }
+
+        if (settings.RevisionId is { } revision && !run.Metadata.ContainsKey(RevisionId))
+            json.WriteString(RevisionId, revision);
+        if (settings.SamplingRate < 1 && !run.Metadata.ContainsKey(SampleRate))
+            json.WriteNumber(SampleRate, settings.SamplingRate);
+    }
+
+    private static bool TryGetUsage(JsonElement outputs, out JsonElement usage)
+    {
+        try
+        {
+            return outputs.TryGetProperty(UsageMetadata, out usage);
+        }
+        catch (InvalidOperationException)
+        {
+            // A name with an escaped lone surrogate cannot be compared.
+            usage = default;
+            return false;
+        }
+    }
+
+    private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset time)
+    {
+        Span<byte> text = stackalloc byte[27];
+        time.UtcDateTime.TryFormat(text, out _, "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+        json.WriteString(name, text);
+    }
 
     // Writing an element as a value unescapes it, and throws on the lone surrogates JavaScript lets through.
-    private static void WriteAsItIs(Utf8JsonWriter json, JsonElement value) => json.WriteRawValue(value.GetRawText(), skipInputValidation: true);
+    private static void WriteAsItIs(Utf8JsonWriter json, JsonElement value) =>
+#if NET9_0_OR_GREATER
+        json.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
+#else
+        json.WriteRawValue(value.GetRawText(), skipInputValidation: true);
+#endif
 }

@@ -6,7 +6,7 @@ internal enum SendResult
     /// <summary>The server has the runs (409 says that it had them before).</summary>
     Sent,
 
-    /// <summary>The server refused the content (400, 413, 422): one of the runs may be to blame.</summary>
+    /// <summary>The server refused the content (400, 422): one of the runs may be to blame.</summary>
     Refused,
 
     /// <summary>The server does not accept the key (401).</summary>
@@ -24,11 +24,17 @@ internal enum SendResult
     /// <summary>The application ended before.</summary>
     Shutdown,
 
+    /// <summary>Tracing was switched off before.</summary>
+    Off,
+
     /// <summary>The queue was full.</summary>
     QueueFull,
 
-    /// <summary>The run alone is larger than the server takes.</summary>
+    /// <summary>It is larger than the server takes (413, or what it said before).</summary>
     TooLarge,
+
+    /// <summary>LangSmith refuses runs of such a dotted order, whatever else they say.</summary>
+    Invalid,
 
     /// <summary>Any other answer that is no success and is not tried again.</summary>
     Rejected,

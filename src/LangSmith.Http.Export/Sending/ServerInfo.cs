@@ -8,9 +8,6 @@ internal sealed record ServerInfo(bool UsesMultipart, bool TakesGzip, int MaxOpe
     /// <summary>What the SDKs assume of LangSmith.</summary>
     internal static ServerInfo Default { get; } = new(UsesMultipart: true, TakesGzip: false, MaxOperations: 100, MaxBytes: 20_971_520);
 
-    /// <summary>What is put together in one request at most; a run alone may be larger where the server takes it.</summary>
-    internal long MaxBatchBytes => Math.Min(MaxBytes, Default.MaxBytes);
-
     internal static ServerInfo Read(JsonElement json)
     {
         var batch = Object(json, "batch_ingest_config");

@@ -75,6 +75,26 @@ internal static class DottedOrder
             state.id.TryFormat(span[TimestampLength..], out _, "D");
         });
 
+    /// <summary>
+    /// Whether LangSmith takes runs of it (wire.md §1.4): no part is earlier than the one above it. Not every SDK sees to
+    /// that. Of timestamps in another form than ours the server decides.
+    /// </summary>
+    internal static bool IsPostable(ReadOnlySpan<char> value)
+    {
+        const int Step = SegmentLength + 1;
+        if (value.Length % Step != SegmentLength)
+            return true;
+        for (var at = Step; at < value.Length; at += Step)
+        {
+            if (value[at - 1] != '.')
+                return true;
+            if (value.Slice(at, TimestampLength).SequenceCompareTo(value.Slice(at - Step, TimestampLength)) < 0)
+                return false;
+        }
+
+        return true;
+    }
+
     internal static bool TryParseSegment(ReadOnlySpan<char> segment, out DateTime time, out long precision, out Guid runId)
     {
         time = default;

@@ -28,6 +28,7 @@ public sealed class RunTree
     private string[] _tags;
     private List<RunEvent>? _events;
     private JsonElement? _inputs;
+    private bool _hasNewInputs;
     private JsonElement? _outputs;
     private string? _error;
     private bool _isEnded;
@@ -265,7 +266,13 @@ public sealed class RunTree
     public void SetInputs(object? inputs)
     {
         if (CanEdit())
-            Edit(static (run, captured) => run._inputs = captured, _tracer!.CaptureInputs(inputs));
+        {
+            Edit(static (run, captured) =>
+            {
+                run._inputs = captured;
+                run._hasNewInputs = true;
+            }, _tracer!.CaptureInputs(inputs));
+        }
     }
 
     /// <summary>Sets the outputs without ending the run.</summary>
@@ -302,6 +309,16 @@ public sealed class RunTree
     {
         if (CanEdit())
             FailWith(error);
+    }
+
+    /// <summary>Whether the inputs are other than those the run was started with.</summary>
+    internal bool HasNewInputs
+    {
+        get
+        {
+            lock (_gate)
+                return _hasNewInputs;
+        }
     }
 
     /// <summary>The dotted order.</summary>

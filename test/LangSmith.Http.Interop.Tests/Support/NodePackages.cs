@@ -1,37 +1,17 @@
-using System.ComponentModel;
 using System.Diagnostics;
 
 namespace LangSmith.Http.Interop.Tests;
 
-/// <summary>The npm packages of the <c>node</c> folder, exactly those of its lock file.</summary>
-internal static class NodePackages
+/// <summary>The npm packages of the <c>node</c> folder, exactly those of its lock file. The benchmarks use them too.</summary>
+internal static partial class NodePackages
 {
     public static readonly string Folder = Repository.PathTo("test/LangSmith.Http.Interop.Tests/node");
-    private static readonly Lazy<Task> Installed = new(InstallAsync);
 
-    /// <summary>
-    /// Installs the packages where they are missing or of another lock file. A machine without Node skips the test, and
-    /// fails it where <c>CI</c> is <c>true</c>.
-    /// </summary>
-    public static async Task RequireAsync()
+    /// <summary>Installs the packages where they are missing or of another lock file.</summary>
+    /// <exception cref="System.ComponentModel.Win32Exception">There is no Node, or no npm.</exception>
+    public static async Task InstallAsync()
     {
-        try
-        {
-            await RunAsync("node", "--version");
-            await Installed.Value;
-        }
-        catch (Win32Exception exception) when (Environment.GetEnvironmentVariable("CI") == "true")
-        {
-            Assert.Fail($"Node.js is required where CI is true: {exception.Message}");
-        }
-        catch (Win32Exception exception)
-        {
-            Assert.Ignore($"Node.js and npm are needed to talk to the JavaScript SDK: {exception.Message}");
-        }
-    }
-
-    private static async Task InstallAsync()
-    {
+        await RunAsync("node", "--version");
         // Both frameworks' tests may run at once.
         using var held = await LockAsync(Repository.PathTo("test/LangSmith.Http.Interop.Tests/obj/npm.lock"));
         var wanted = await File.ReadAllTextAsync(Path.Combine(Folder, "package-lock.json"));

@@ -19,8 +19,8 @@ public sealed class ConfigurationTests : CleanEnvironment
         ("ApiKey", "API_KEY", ["langchain", "langsmith", "configured", "code", ""]),
         ("WorkspaceId", "WORKSPACE_ID", ["langchain", "langsmith", "configured", "code", ""]),
         ("SamplingRate", "TRACING_SAMPLING_RATE", ["0.1", "0.2", "0.3", "0.4", "1"]),
-        ("HideInputs", "HIDE_INPUTS", ["true", "false", "true", "false", "False"]),
-        ("HideOutputs", "HIDE_OUTPUTS", ["true", "false", "true", "false", "False"]),
+        ("HideInputs", "HIDE_INPUTS", ["'true'", "false", "true", "false", "False"]),
+        ("HideOutputs", "HIDE_OUTPUTS", ["True", "false", "true", "false", "False"]),
         ("HideMetadata", "HIDE_METADATA", ["true", "false", "true", "false", "False"]),
     ];
 
@@ -49,7 +49,7 @@ public sealed class ConfigurationTests : CleanEnvironment
         if (codeFirst)
             services.AddLangSmithExport();
 
-        Assert.That(GetSetting(Settings(services), option), Is.EqualTo(values[strongest]).IgnoreCase);
+        Assert.That(GetSetting(Settings(services), option), Is.EqualTo(values[strongest].Trim('\'')).IgnoreCase);
     }
 
     [TestCase("https://eu.api.smith.langchain.com", "https://eu.api.smith.langchain.com/")]
@@ -69,7 +69,7 @@ public sealed class ConfigurationTests : CleanEnvironment
     {
         const string Example = "Give for example " + Cloud + ".";
         yield return Environment("LANGSMITH_ENDPOINT=https://x.test/otel", "LANGSMITH_ENDPOINT ends in '/otel', which is where OpenTelemetry's exporters post. Runs go to the address without it.");
-        yield return Environment("LANGCHAIN_ENDPOINT=https://x.test/otel/v1/traces/", "LANGSMITH_ENDPOINT ends in '/otel/v1/traces', which is where OpenTelemetry's exporters post. Runs go to the address without it.");
+        yield return Environment("LANGCHAIN_ENDPOINT=https://x.test/otel/v1/traces/", "LANGCHAIN_ENDPOINT ends in '/otel/v1/traces', which is where OpenTelemetry's exporters post. Runs go to the address without it.");
         yield return Environment("LANGSMITH_ENDPOINT=https://x.test/runs/multipart", "LANGSMITH_ENDPOINT ends in '/runs/multipart', which is added to it. Give the address in front of it.");
         yield return Environment("LANGSMITH_ENDPOINT=api.smith.langchain.com", $"LANGSMITH_ENDPOINT is 'api.smith.langchain.com', which is no http(s) address without user, query and fragment. {Example}");
         yield return Environment("LANGSMITH_ENDPOINT=lsv2_pt_0123456789", $"LANGSMITH_ENDPOINT looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and LANGSMITH_ENDPOINT to an address such as {Cloud}.");
@@ -77,12 +77,15 @@ public sealed class ConfigurationTests : CleanEnvironment
         yield return Environment("LANGSMITH_API_KEY=one\ntwo", "LANGSMITH_API_KEY has characters no header can have, such as a line break. Copy it again.");
         yield return Environment("LANGSMITH_WORKSPACE_ID=one\ntwo", "LANGSMITH_WORKSPACE_ID has characters no header can have, such as a line break. Copy it again.");
         yield return Environment("LANGSMITH_TRACING_SAMPLING_RATE=50%", "LANGSMITH_TRACING_SAMPLING_RATE is '50%'. Set it to a number from 0 to 1.");
+        yield return Environment("LANGSMITH_HIDE_INPUTS=1", "LANGSMITH_HIDE_INPUTS is '1'. Set it to true or false.");
+        yield return Environment("LANGCHAIN_HIDE_OUTPUTS=yes", "LANGCHAIN_HIDE_OUTPUTS is 'yes'. Set it to true or false.");
+        yield return Environment("LANGSMITH_HIDE_METADATA=on", "LANGSMITH_HIDE_METADATA is 'on'. Set it to true or false.");
         yield return Code(static options => options.Endpoint = " ", $"Endpoint is blank. Give LangSmith's address, or leave it null for LANGSMITH_ENDPOINT or {Cloud}.");
         yield return Code(static options => options.Endpoint = "https://x.test/v1/traces", "Endpoint ends in '/v1/traces', which is where OpenTelemetry's exporters post. Runs go to the address without it.");
         yield return Code(static options => options.Endpoint = "https://x.test/runs/", "Endpoint ends in '/runs', which is added to it. Give the address in front of it.");
         yield return Code(static options => options.Endpoint = "ftp://x.test", $"Endpoint is 'ftp://x.test', which is no http(s) address without user, query and fragment. {Example}");
         yield return Code(static options => options.Endpoint = "https://me:secret@x.test", $"Endpoint is '…@x.test', which is no http(s) address without user, query and fragment. {Example}");
-        yield return Code(static options => options.Endpoint = "https://x.test?key=1", $"Endpoint is 'https://x.test?key=1', which is no http(s) address without user, query and fragment. {Example}");
+        yield return Code(static options => options.Endpoint = "https://x.test?key=1", $"Endpoint is 'https://x.test?…', which is no http(s) address without user, query and fragment. {Example}");
         yield return Code(static options => options.ApiKey = "", "ApiKey is blank. Give the key, or leave it null for LANGSMITH_API_KEY.");
         yield return Code(static options => options.ApiKey = "one\r\ntwo", "ApiKey has characters no header can have, such as a line break. Copy it again.");
         yield return Code(static options => options.WorkspaceId = " ", "WorkspaceId is blank. Give the workspace's id, or leave it null for LANGSMITH_WORKSPACE_ID.");
@@ -242,7 +245,7 @@ public sealed class ConfigurationTests : CleanEnvironment
         const string Marker = "must-not-leave-7f3a";
         await using var server = await IngestServer.StartAsync();
         SetAll($"LANGSMITH_TRACING=true LANGSMITH_ENDPOINT={server.Endpoint} LANGSMITH_API_KEY=key-{Marker}");
-        foreach (var name in (string[])["LANGSMITH_SECRET_X", "LANGSMITH_X", "LANGCHAIN_X", "LANGSMITH_REVISION_ID", "LANGSMITH_RUNS_ENDPOINTS", "GITHUB_SHA", "LANGCHAIN_CUSTOM_HEADERS"])
+        foreach (var name in (string[])["LANGSMITH_SECRET_X", "LANGSMITH_X", "LANGCHAIN_X", "LANGSMITH_RUNS_ENDPOINTS", "GITHUB_SHA", "LANGCHAIN_CUSTOM_HEADERS"])
             Set(name, name + Marker);
         await PostARunAsync(new ServiceCollection().AddLangSmithExport());
 
@@ -252,6 +255,25 @@ public sealed class ConfigurationTests : CleanEnvironment
             Assert.That(post.Text, Does.Not.Contain(Marker).And.Not.Contain("LANGSMITH_").And.Not.Contain("LANGCHAIN_"));
             Assert.That(post.Headers.Where(static header => header.Key != "x-api-key").Select(static header => header.Value), Has.None.Contains(Marker));
         }
+    }
+
+    [TestCase("LANGSMITH_REVISION_ID")]
+    [TestCase("LANGCHAIN_REVISION_ID")]
+    public async Task Revision_FromTheEnvironment_IsMetadataUnlessTheRunHasItsOwn(string variable)
+    {
+        await using var server = await IngestServer.StartAsync();
+        SetAll($"LANGSMITH_TRACING=true LANGSMITH_ENDPOINT={server.Endpoint} {variable}=v7");
+        await using (var exporter = new LangSmithExporter())
+        {
+            var tracer = new LangSmithTracer(exporter);
+            tracer.StartRun("deployed").Dispose();
+            using var scope = tracer.StartRun("own");
+            scope.Run.AddMetadata("revision_id", "mine");
+        }
+
+        var extras = FormPart.Split(server.Posts.Single().Body, server.Posts.Single().Headers["Content-Type"]).Where(static part => part.Name.EndsWith(".extra", StringComparison.Ordinal)).ToList();
+        Assert.That(extras[0].Text, Does.Contain("""{"metadata":{"revision_id":"v7"}"""));
+        Assert.That(extras[1].Text, Does.Contain("""{"metadata":{"revision_id":"mine"}"""));
     }
 
     [TestCase(202)]

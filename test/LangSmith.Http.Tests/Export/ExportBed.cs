@@ -13,12 +13,13 @@ internal sealed class ExportBed : IAsyncDisposable
     private readonly MeterListener _listener = new();
     private readonly Dictionary<string, long> _dropped = [];
     private long _posted;
+    private long _recovered;
 
     internal ExportBed(Uri endpoint, Action<LangSmithExportOptions>? configure = null, HttpMessageHandler? handler = null, ILogger<LangSmithExporter>? logger = null)
     {
         _listener.InstrumentPublished = static (instrument, listener) =>
         {
-            if (instrument.Name is "langsmith.http.export.dropped" or "langsmith.http.export.posted")
+            if (instrument.Name is "langsmith.http.export.dropped" or "langsmith.http.export.posted" or "langsmith.http.export.recovered")
                 listener.EnableMeasurementEvents(instrument);
         };
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
@@ -27,6 +28,8 @@ internal sealed class ExportBed : IAsyncDisposable
             {
                 if (instrument.Name == "langsmith.http.export.posted")
                     _posted += value;
+                else if (instrument.Name == "langsmith.http.export.recovered")
+                    _recovered += value;
                 else
                     _dropped[(string)tags[0].Value!] = _dropped.GetValueOrDefault((string)tags[0].Value!) + value;
             }
@@ -72,6 +75,15 @@ internal sealed class ExportBed : IAsyncDisposable
         {
             lock (_dropped)
                 return _posted;
+        }
+    }
+
+    internal long Recovered
+    {
+        get
+        {
+            lock (_dropped)
+                return _recovered;
         }
     }
 

@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Http;
+using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.Tests.Export;
 
@@ -112,12 +114,7 @@ public sealed class ExportClientTests
     [Test]
     public async Task Redirect_OfAnyServer_IsNotFollowedWithTheKey([Values] bool ownHandler)
     {
-        await using var redirecting = await OriginServer.StartAsync((context, _) =>
-        {
-            context.Response.StatusCode = 307;
-            context.Response.Headers.Location = _server.Endpoint + context.Request.Path;
-            return Task.CompletedTask;
-        });
+        await using var redirecting = await RedirectingAsync(307);
         var services = AddExport(new ServiceCollection());
         services.Configure<LangSmithExportOptions>(options => options.Endpoint = redirecting.Origin.ToString());
         if (ownHandler)
@@ -126,6 +123,122 @@ public sealed class ExportClientTests
 
         Assert.That(_server.Received, Is.Empty);
         Assert.That(redirecting.Received(""), Has.Length.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Redirect_WithTheUsersHandler_IsNotFollowedWithTheKey([Values] bool container)
+    {
+        await using var redirecting = await RedirectingAsync(307);
+        if (container)
+        {
+            var services = AddExport(new ServiceCollection());
+            services.Configure<LangSmithExportOptions>(options => options.Endpoint = redirecting.Origin.ToString());
+            services.AddHttpClient(LangSmithExporter.HttpClientName).ConfigurePrimaryHttpMessageHandler(static () => new Stamp { InnerHandler = new SocketsHttpHandler() });
+            await PostARunAsync(services, (_, _) => Task.CompletedTask);
+        }
+        else
+        {
+            await using var exporter = new LangSmithExporter(new LangSmithExportOptions { Endpoint = redirecting.Origin.ToString(), ApiKey = "key" }, new SocketsHttpHandler());
+            new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true }).StartRun("run").Dispose();
+            Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
+        }
+
+        Assert.That(_server.Received, Is.Empty);
+        Assert.That(redirecting.Received(""), Has.Length.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Handler_ThatWasInUseBefore_PostsRuns_AndIsWarnedOfOnce([Values] bool followsRedirects)
+    {
+        var lines = new LogLines();
+        var shared = await UsedHandlerAsync(followsRedirects);
+        var services = AddExport(new ServiceCollection());
+        services.AddLogging(logging => logging.AddProvider(lines));
+        services.AddHttpClient(LangSmithExporter.HttpClientName).ConfigurePrimaryHttpMessageHandler(() => shared);
+        await PostARunAsync(services, async (provider, _) => await provider.GetRequiredService<LangSmithExporter>().FlushAsync(TimeSpan.FromSeconds(30)));
+
+        Assert.That(_server.Posts, Has.Count.EqualTo(2));
+        Assert.That(
+            lines.Ours.Where(static line => line.Level >= LogLevel.Warning).Select(static line => (line.Event.Name, line.Text.Contains("AllowAutoRedirect", StringComparison.Ordinal))),
+            Is.EqualTo(followsRedirects ? [("FollowsRedirects", true)] : Array.Empty<(string?, bool)>()));
+    }
+
+    [Test]
+    public async Task Handler_OfOthers_IsStillTheirsWhenTheExporterHasEnded()
+    {
+        using var shared = new SocketsHttpHandler();
+        var services = AddExport(new ServiceCollection());
+        services.AddHttpClient(LangSmithExporter.HttpClientName).ConfigurePrimaryHttpMessageHandler(() => shared);
+        await PostARunAsync(services, (_, _) => Task.CompletedTask);
+        using var theirs = new HttpClient(shared, disposeHandler: false);
+        using var response = await theirs.PutAsync(new Uri(_server.Endpoint), new StringContent("x"));
+        Assert.That(_server.Received.Select(static request => request.Method), Is.EqualTo(["GET", "POST", "PUT"]));
+    }
+
+    [Test]
+    public async Task Handler_WithAScopedService_HasTheScopeOfTheExporter()
+    {
+        var services = AddExport(new ServiceCollection()).AddScoped<Scoped>().AddTransient<ScopedHandler>();
+        services.AddHttpClient(LangSmithExporter.HttpClientName).AddHttpMessageHandler<ScopedHandler>();
+        Scoped service;
+        await using (var provider = services.BuildServiceProvider(validateScopes: true))
+        {
+            await provider.GetRequiredService<LangSmithTracer>().RunAsync("ask", static _ => Task.CompletedTask);
+            var exporter = provider.GetRequiredService<LangSmithExporter>();
+            Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
+            service = ScopedHandler.Last!;
+            Assert.That(_server.Received.Select(static request => request.Headers["Authorization"]), Is.EqualTo(["Bearer scoped", "Bearer scoped"]));
+            Assert.That(service.IsDisposed, Is.False);
+        }
+
+        Assert.That(service.IsDisposed, Is.True);
+    }
+
+    [Test]
+    public async Task Redirect_ThatSuchAHandlerFollows_IsADrop_AndNoSuccess()
+    {
+        await using var redirecting = await RedirectingAsync(302);
+        await using var bed = new ExportBed(redirecting.Origin, null, await UsedHandlerAsync(followsRedirects: true));
+        bed.Trace("t", 0);
+        await bed.FlushAsync();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(_server.Received.Select(static request => $"{request.Method} {request.Path}"), Does.Contain("GET /runs/multipart"), "answered with 200");
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["rejected"] = 2 }));
+            Assert.That(bed.Exporter.PostedOperations, Is.Zero);
+        }
+    }
+
+    [Test]
+    public async Task Filter_OfTheFactory_DoesNotReachLangSmith()
+    {
+        var services = AddExport(new ServiceCollection());
+        services.AddSingleton<IHttpMessageHandlerBuilderFilter, TokenFilter>();
+        await PostARunAsync(services, async (provider, _) =>
+        {
+            using var other = provider.GetRequiredService<IHttpClientFactory>().CreateClient("other");
+            using var response = await other.PutAsync(new Uri(_server.Endpoint), new StringContent("x"));
+        });
+        Assert.That(
+            _server.Received.Select(static request => $"{request.Method} {request.Headers.GetValueOrDefault("Authorization")}"),
+            Is.EquivalentTo(["GET ", "POST ", "PUT Bearer secret"]));
+    }
+
+    private Task<OriginServer> RedirectingAsync(int status) => OriginServer.StartAsync((context, _) =>
+    {
+        context.Response.StatusCode = status;
+        context.Response.Headers.Location = _server.Endpoint + context.Request.Path;
+        return Task.CompletedTask;
+    });
+
+    /// <summary>One that cannot be told any more what to do about redirects.</summary>
+    private static async Task<SocketsHttpHandler> UsedHandlerAsync(bool followsRedirects)
+    {
+        await using var before = await OriginServer.StartAsync(static (_, _) => Task.CompletedTask);
+        var handler = new SocketsHttpHandler { AllowAutoRedirect = followsRedirects };
+        using var client = new HttpClient(handler, disposeHandler: false);
+        using var response = await client.GetAsync(before.Origin);
+        return handler;
     }
 
     private static void AddDefaults(IServiceCollection services, ConcurrentQueue<Uri> counted) => services.ConfigureHttpClientDefaults(builder => builder
@@ -151,6 +264,44 @@ public sealed class ExportClientTests
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             counted.Enqueue(request.RequestUri!);
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    private sealed class TokenFilter : IHttpMessageHandlerBuilderFilter
+    {
+        public Action<HttpMessageHandlerBuilder> Configure(Action<HttpMessageHandlerBuilder> next) => builder =>
+        {
+            next(builder);
+            builder.AdditionalHandlers.Add(new Token());
+        };
+    }
+
+    private sealed class Token : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "secret");
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    private sealed class Scoped : IDisposable
+    {
+        public bool IsDisposed { get; private set; }
+
+        public void Dispose() => IsDisposed = true;
+    }
+
+    private sealed class ScopedHandler : DelegatingHandler
+    {
+        public ScopedHandler(Scoped service) => Last = service;
+
+        public static Scoped? Last { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "scoped");
             return base.SendAsync(request, cancellationToken);
         }
     }

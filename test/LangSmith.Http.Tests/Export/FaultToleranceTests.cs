@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.Tests.Export;
 
@@ -59,6 +60,51 @@ public sealed class FaultToleranceTests
     }
 
     [Test]
+    public async Task HandlerOfTheUsers_ThatThrowsOnce_LosesNothing()
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var throwing = new ThrowOnce { InnerHandler = new SocketsHttpHandler() };
+        await using var bed = new ExportBed(collector.Endpoint, null, throwing);
+        bed.Trace("t", 4);
+        await bed.FlushAsync();
+        Assert.That(throwing.Posts, Is.EqualTo(2));
+        bed.AssertAllPosted(10);
+        ExportBed.AssertComplete(collector, 5);
+    }
+
+    [Test]
+    public async Task ServerThatReadsSlowly_LosesNothing_AndIsSentFourRequestsAtOnce()
+    {
+        var (posts, now, most) = (0, 0, 0);
+        var gate = new object();
+        await using var server = await OriginServer.StartAsync(async (context, _) =>
+        {
+            if (context.Request.Method == "GET")
+                return;
+            lock (gate)
+            {
+                posts++;
+                most = Math.Max(most, ++now);
+            }
+
+            // 100 KB in pieces of 4.
+            var piece = new byte[4096];
+            while (await context.Request.Body.ReadAsync(piece) > 0)
+                await Task.Delay(5);
+            lock (gate)
+                now--;
+            context.Response.StatusCode = 202;
+        });
+        await using var bed = new ExportBed(server.Origin, static options => options.MaxBatchOperations = 10);
+        for (var i = 0; i < 200; i++)
+            bed.Tracer.StartRun("t", new { q = new string('q', 10_000) }).Dispose();
+        await bed.FlushAsync();
+        bed.AssertAllPosted(400);
+        Assert.That(most, Is.InRange(1, 4));
+        Assert.That(posts, Is.GreaterThanOrEqualTo(20));
+    }
+
+    [Test]
     public async Task RetryAfter_IsHonoured()
     {
         await using var collector = await LangSmithCollector.StartAsync();
@@ -81,7 +127,7 @@ public sealed class FaultToleranceTests
 
         Assert.That(at, Has.Count.EqualTo(2));
         Assert.That(at[1] - at[0], Is.GreaterThanOrEqualTo(TimeSpan.FromSeconds(60)));
-        Assert.That(bed.Log, Has.One.EqualTo("Retry: A batch of runs is tried again in 00:01:00: 429."));
+        Assert.That(bed.Log, Has.One.EqualTo("Retry: A batch of runs is tried again in 00:01:00: 429 Too Many Requests."));
     }
 
     [TestCase("120", 120)]
@@ -248,7 +294,7 @@ public sealed class FaultToleranceTests
     {
         // A logger that throws, a handler that throws what no handler should, and a caller whose flow is suppressed.
         var handler = new AnswerHandler(static _ => throw new InvalidOperationException("boom"));
-        await using var bed = new ExportBed(new Uri("http://127.0.0.1:9"), null, handler, new ThrowingLogger());
+        await using var bed = new ExportBed(new Uri("http://127.0.0.1:9"), static options => options.MaxRetryTime = TimeSpan.FromMinutes(1), handler, new ThrowingLogger());
         using var faults = new Runs.FaultCounter();
         using (ExecutionContext.SuppressFlow())
             bed.Trace("t", 4);
@@ -259,27 +305,94 @@ public sealed class FaultToleranceTests
         {
             Assert.That(faults["recorder_failed"], Is.Zero);
             Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(20));
-            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["failed"] = 20 }));
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["retries_exhausted"] = 20 }));
             Assert.That(bed.Exporter.QueuedOperations, Is.Zero);
         }
     }
 
     [Test]
-    public async Task Failure_OfOurs_IsLoggedOnceAMinute()
+    public async Task Caller_WhileEveryThreadThatSendsIsBlocked_GoesOn()
     {
-        await using var bed = new ExportBed(new Uri("http://127.0.0.1:9"), null, new AnswerHandler(static _ => throw new InvalidOperationException("boom")));
+        using var gate = new ManualResetEventSlim();
+        var handler = new BlockingHandler(gate);
+        var exporter = new LangSmithExporter(new LangSmithExportOptions { Endpoint = "http://127.0.0.1:9", MaxQueuedOperations = 1000 }, handler);
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
+        // On a thread of its own: the blocked ones are the pool's. Were it held up, it would be for ever.
+        await Task.Factory.StartNew(
+            () =>
+            {
+                for (var i = 0; i < 10_000; i++)
+                    tracer.StartRun("run", new { i }).Dispose();
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default).WaitAsync(TimeSpan.FromMinutes(1));
+        await handler.Called.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.That(exporter.QueuedOperations, Is.InRange(1, 1000));
+        Assert.That(exporter.DroppedOperations, Is.InRange(18_000, 20_000));
+        gate.Set();
+        await exporter.DisposeAsync();
+        Assert.That(exporter.PostedOperations + exporter.DroppedOperations, Is.EqualTo(20_000));
+    }
+
+    [Test]
+    public async Task Failure_OfOurs_LosesTheBatch_AndIsLoggedOnceAMinute()
+    {
+        var lines = new LogLines();
+        var given = ExportSettingsReader.TryRead(new LangSmithExportOptions { Endpoint = "http://127.0.0.1:9" }, out _)!;
+        var broken = new ExportSettings
+        {
+            Options = given.Options,
+            Endpoint = given.Endpoint,
+            ApiKey = null,
+            WorkspaceId = null,
+            RevisionId = null,
+            SamplingRate = 1,
+            HideInputs = false,
+            HideOutputs = false,
+            HideMetadata = false,
+            IsEnabled = static () => true,
+            // What is ours and throws: no value of the user's gets that far.
+            Runtime = null!,
+        };
+        await using var exporter = new LangSmithExporter(
+            broken, new ExportClient(new AnswerHandler(static _ => new HttpResponseMessage(HttpStatusCode.Accepted))), TimeProvider.System, new LoggerFactory([lines]).CreateLogger("LangSmith.Http.Export"));
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
         for (var i = 0; i < 3; i++)
         {
-            bed.Trace("t", 0);
-            await bed.FlushAsync();
+            tracer.StartRun("t").Dispose();
+            Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
         }
 
-        Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["failed"] = 6 }));
-        var lines = bed.Log.Where(static line => line.StartsWith("ExportFailed", StringComparison.Ordinal)).ToList();
-        Assert.That(lines, Has.Count.EqualTo(1));
-        Assert.That(lines[0], Does.Contain("boom"));
+        Assert.That(exporter.DroppedOperations, Is.EqualTo(6));
+        Assert.That(lines.Ours.Count(static line => line.Event.Name == "ExportFailed"), Is.EqualTo(1));
+        Assert.That(lines.Ours.First(static line => line.Event.Name == "Dropped").Text, Does.Contain("(failed)"));
+    }
+
+    private sealed class BlockingHandler(ManualResetEventSlim gate) : HttpMessageHandler
+    {
+        public TaskCompletionSource Called { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Called.TrySetResult();
+            gate.Wait(CancellationToken.None);
+            return Task.FromResult(new HttpResponseMessage(HttpStatusCode.Accepted));
+        }
     }
 
     private static TestCaseData<Func<CollectorRequest, CollectorFault?>> Fault(string name, Func<CollectorRequest, CollectorFault?> fault) =>
         new(fault) { TestName = $"Fault_ThatPasses_LosesNothing({name})" };
+
+    private sealed class ThrowOnce : DelegatingHandler
+    {
+        public int Posts { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (request.Method == HttpMethod.Post && ++Posts == 1)
+                throw new InvalidOperationException("no token");
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
 }

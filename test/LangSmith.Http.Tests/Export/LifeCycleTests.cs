@@ -1,6 +1,8 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace LangSmith.Http.Tests.Export;
 
@@ -70,9 +72,9 @@ public sealed class LifeCycleTests
 
         using (Assert.EnterMultipleScope())
         {
-            // The starts and ends of 300 runs, and of the open one.
-            Assert.That(host.Services.GetRequiredService<LangSmithExporter>().DroppedOperations, Is.EqualTo(602));
-            Assert.That(lines.Ours.Where(static line => line.Event.Name == "Dropped").Sum(static line => int.Parse(line.Text.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture)), Is.EqualTo(602));
+            // The starts and ends of 300 runs, and the start of the open one.
+            Assert.That(host.Services.GetRequiredService<LangSmithExporter>().DroppedOperations, Is.EqualTo(601));
+            Assert.That(lines.Ours.Where(static line => line.Event.Name == "Dropped").Sum(static line => int.Parse(line.Text.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture)), Is.EqualTo(601));
             Assert.That(lines.Ours.Where(static line => line.Event.Name == "Dropped").Select(static line => line.Text), Has.All.Contains("(shutdown). The application ended before they were sent (ShutdownTimeout)."));
         }
 
@@ -87,6 +89,127 @@ public sealed class LifeCycleTests
         host.Services.GetRequiredService<LangSmithTracer>().StartRun("run").Dispose();
         await host.StopAsync().WaitAsync(TimeSpan.FromSeconds(20));
         Assert.That(host.Services.GetRequiredService<LangSmithExporter>().DroppedOperations, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Host_WhoseTimeOthersHaveUsedUp_StillSendsWhatIsQueuedAndEndsWhatIsOpen()
+    {
+        using var host = Build(_collector.Endpoint, static services => services
+            .AddHostedService<Dawdler>()
+            .Configure<HostOptions>(static options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(50)));
+        await host.StartAsync();
+        var tracer = host.Services.GetRequiredService<LangSmithTracer>();
+        // So that the connection is there: a second is given.
+        tracer.StartRun("before").Dispose();
+        await host.Services.GetRequiredService<LangSmithExporter>().FlushAsync(TimeSpan.FromSeconds(30));
+        // Longer than no time at all, and shorter than it.
+        _collector.Fault = static _ => CollectorFault.Delay(TimeSpan.FromMilliseconds(50));
+        tracer.StartRun("queued").Dispose();
+        var open = tracer.StartRun("open");
+        await host.StopAsync();
+
+        Assert.That(
+            _collector.Traces.Select(static trace => (trace.Name, trace.Root!.Error)),
+            Is.EquivalentTo(new[] { ("before", null), ("queued", null), ("open", (string?)"The application ended before the run did.") }));
+        _collector.AssertNoProblems();
+        open.Dispose();
+    }
+
+    [Test]
+    public async Task Container_WhoseClockStandsStill_EndsWithinTheExportersBudget()
+    {
+        var services = new ServiceCollection().AddSingleton<TimeProvider>(new FakeTimeProvider());
+        var provider = AddExport(services, new Uri("http://127.0.0.1:1"), static options => options.ShutdownTimeout = TimeSpan.FromSeconds(1)).BuildServiceProvider();
+        provider.GetRequiredService<LangSmithTracer>().StartRun("run").Dispose();
+        var exporter = provider.GetRequiredService<LangSmithExporter>();
+        await provider.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.That(exporter.DroppedOperations, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task KillSwitch_ThrownByAReload_PostsNothingMore_AndCountsWhatWaited()
+    {
+        var lines = new LogLines();
+        var requests = CountRequests();
+        var configuration = new ConfigurationManager { ["LangSmith:Enabled"] = "true" };
+        await using var provider = AddExport(new ServiceCollection().AddSingleton<IConfiguration>(configuration).AddLogging(logging => logging.AddProvider(lines)), _collector.Endpoint).BuildServiceProvider();
+        var tracer = provider.GetRequiredService<LangSmithTracer>();
+        var exporter = provider.GetRequiredService<LangSmithExporter>();
+        var open = tracer.StartRun("open");
+        Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
+        Assert.That((requests(), exporter.PostedOperations), Is.EqualTo((2, 1L)), "/info, and the start");
+
+        for (var i = 0; i < 5; i++)
+            tracer.StartRun("queued").Dispose();
+        configuration["LangSmith:Enabled"] = "false";
+        ((IConfigurationRoot)configuration).Reload();
+        tracer.StartRun("off").Dispose();
+        open.Dispose();
+        Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
+        await provider.DisposeAsync();
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(requests(), Is.EqualTo(2));
+            Assert.That((exporter.PostedOperations, exporter.DroppedOperations, exporter.QueuedOperations), Is.EqualTo((1L, 11L, 0)), "five starts and ends, and one end");
+            Assert.That(lines.Ours.Where(static line => line.Event.Name == "Dropped").Select(static line => line.Text), Is.Not.Empty.And.All.Contains("(off). Tracing was switched off (Enabled)"));
+        }
+    }
+
+    [Test]
+    public async Task KillSwitch_WhileABatchIsTriedAgain_EndsTheRetries()
+    {
+        var requests = 0;
+        _collector.Fault = _ =>
+        {
+            Interlocked.Increment(ref requests);
+            return CollectorFault.Status(503);
+        };
+        var time = new FakeTimeProvider();
+        var configuration = new ConfigurationManager { ["LangSmith:Enabled"] = "true" };
+        var services = new ServiceCollection().AddSingleton<TimeProvider>(time).AddSingleton<IConfiguration>(configuration);
+        await using var provider = AddExport(services, _collector.Endpoint).BuildServiceProvider();
+        provider.GetRequiredService<LangSmithTracer>().StartRun("run").Dispose();
+        var exporter = provider.GetRequiredService<LangSmithExporter>();
+        var flush = exporter.FlushAsync(Timeout.InfiniteTimeSpan);
+        await AdvanceUntilAsync(time, () => Volatile.Read(ref requests) >= 3);
+        // None is on its way: the clock stands still.
+        var sent = -1;
+        while (sent != (sent = Volatile.Read(ref requests)))
+            await Task.Delay(100);
+        configuration["LangSmith:Enabled"] = "false";
+        ((IConfigurationRoot)configuration).Reload();
+        await AdvanceUntilAsync(time, () => flush.IsCompleted);
+        Assert.That(requests, Is.EqualTo(sent));
+        Assert.That((exporter.PostedOperations, exporter.DroppedOperations), Is.EqualTo((0L, 2L)));
+
+        static async Task AdvanceUntilAsync(FakeTimeProvider time, Func<bool> isSo)
+        {
+            using var giveUp = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+            while (!isSo())
+            {
+                time.Advance(TimeSpan.FromMilliseconds(250));
+                await Task.Delay(5, giveUp.Token);
+            }
+        }
+    }
+
+    [Test]
+    public async Task Handler_ThatIgnoresCancellation_HoldsNothingUp([Values] bool blocks)
+    {
+        using var handler = new DeafHandler(blocks);
+        var exporter = new LangSmithExporter(new LangSmithExportOptions { Endpoint = "http://127.0.0.1:9", ApiKey = "k", ShutdownTimeout = TimeSpan.Zero }, handler);
+        using (new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true }).StartRun("run"))
+        {
+        }
+
+        await handler.Called.Task;
+        await exporter.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.That((exporter.DroppedOperations, exporter.QueuedOperations), Is.EqualTo((2L, 0)));
+        // Nobody waits for it any more; it is disposed all the same.
+        using var late = new LateResponse();
+        handler.Answer.SetResult(late);
+        await late.Disposed.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [Test]
@@ -254,6 +377,14 @@ public sealed class LifeCycleTests
         }
     }
 
+    private sealed class Dawdler : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public async Task StopAsync(CancellationToken cancellationToken) =>
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     private sealed class Thrower : ILoggerProvider, ILogger
     {
         public ILogger CreateLogger(string categoryName) => this;
@@ -271,6 +402,30 @@ public sealed class LifeCycleTests
         {
             if (eventId.Id >= 40)
                 throw new InvalidOperationException("logger");
+        }
+    }
+
+    private sealed class DeafHandler(bool blocks) : HttpMessageHandler
+    {
+        public TaskCompletionSource Called { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource<HttpResponseMessage> Answer { get; } = new();
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Called.TrySetResult();
+            return blocks ? Task.FromResult(Answer.Task.GetAwaiter().GetResult()) : Answer.Task;
+        }
+    }
+
+    private sealed class LateResponse : HttpResponseMessage
+    {
+        public TaskCompletionSource Disposed { get; } = new();
+
+        protected override void Dispose(bool disposing)
+        {
+            base.Dispose(disposing);
+            Disposed.TrySetResult();
         }
     }
 }

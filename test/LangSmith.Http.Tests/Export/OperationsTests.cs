@@ -57,6 +57,68 @@ public sealed class OperationsTests
     }
 
     [Test]
+    public async Task Outage_IsSaidOnceAMinute_AndHealthIsDegradedUntilItIsOver()
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        collector.Fault = static _ => CollectorFault.Status(503);
+        await using var bed = new ExportBed(collector.Endpoint);
+        var health = new ExportHealthCheck(bed.Exporter);
+        Assert.That(await CheckAsync(), Is.EqualTo((HealthStatus.Healthy, "No runs were posted yet.")));
+        bed.Trace("t", 0);
+        await bed.PumpUntilAsync(() => Lines("Retry: ") >= 1);
+        Assert.That(await CheckAsync(), Is.EqualTo((HealthStatus.Healthy, "No runs were posted yet.")), "one that fails is no outage");
+
+        await bed.PumpUntilAsync(() => Lines("Retry: ") >= 3);
+        var degraded = (HealthStatus.Degraded, "LangSmith is not reachable, or busy: 503 Service Unavailable");
+        Assert.That(await CheckAsync(), Is.EqualTo(degraded));
+        var said = bed.Time.GetUtcNow();
+        await bed.PumpUntilAsync(() => Lines("Retry: ") >= 6);
+        Assert.That(bed.Log, Has.One.EqualTo("Unreachable: LangSmith is not reachable, or busy (503 Service Unavailable). Runs wait in the queue, and are tried again."));
+        Assert.That(Lines("Reachable: "), Is.Zero);
+
+        collector.Fault = null;
+        await bed.FlushAsync();
+        Assert.That(await CheckAsync(), Is.EqualTo((HealthStatus.Healthy, "Runs get to LangSmith.")));
+        Assert.That(bed.Log, Has.One.EqualTo("Reachable: LangSmith is reachable again."));
+
+        // The next one is within the minute: health knows, and the log is told when the minute is over.
+        collector.Fault = static _ => CollectorFault.Status(503);
+        var retries = Lines("Retry: ");
+        bed.Trace("u", 0);
+        await bed.PumpUntilAsync(() => Lines("Retry: ") >= retries + 3);
+        Assert.That(await CheckAsync(), Is.EqualTo(degraded));
+        Assert.That(Lines("Unreachable: "), Is.EqualTo(bed.Time.GetUtcNow() - said < TimeSpan.FromMinutes(1) ? 1 : 2));
+        await bed.PumpUntilAsync(() => bed.Time.GetUtcNow() - said > TimeSpan.FromMinutes(1.5));
+        Assert.That(Lines("Unreachable: "), Is.EqualTo(2));
+        collector.Fault = null;
+        await bed.FlushAsync();
+        Assert.That((Lines("Unreachable: "), Lines("Reachable: ")), Is.EqualTo((2, 2)));
+        bed.AssertAllPosted(4);
+
+        int Lines(string start) => bed.Log.Count(line => line.StartsWith(start, StringComparison.Ordinal));
+
+        async Task<(HealthStatus, string?)> CheckAsync()
+        {
+            var result = await health.CheckHealthAsync(new HealthCheckContext());
+            return (result.Status, result.Description);
+        }
+    }
+
+    [Test]
+    public async Task Drop_WhenTheTimeForRetriesIsOver_QuotesTheLastCause()
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        collector.Fault = static _ => CollectorFault.Status(503);
+        await using var bed = new ExportBed(collector.Endpoint, static options => options.MaxRetryTime = TimeSpan.FromSeconds(20));
+        bed.Trace("t", 0);
+        await bed.FlushAsync();
+        Assert.That(bed.DropLines.Single(), Does.Contain("(retries_exhausted)").And.EndsWith("The last failure was: 503 Service Unavailable"));
+        Assert.That(bed.Exporter.Trouble, Does.StartWith("Runs were dropped within the last minute: retries_exhausted"));
+        bed.Time.Advance(TimeSpan.FromMinutes(2));
+        Assert.That(bed.Exporter.Trouble, Is.Null, "nothing waits");
+    }
+
+    [Test]
     public async Task Meter_SaysWhatWaitsWhatArrivedAndWhatWasLost()
     {
         await using var server = await IngestServer.StartAsync();

@@ -95,6 +95,113 @@ public sealed partial class PayloadTests
         Assert.That(server.Posts.Select(static post => post.Path).Distinct(), Is.EqualTo([multipart ? "/runs/multipart" : "/runs/batch"]));
     }
 
+    [Test]
+    public async Task Inputs_SetAfterTheStartWasPosted_AreStored([Values] bool multipart)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        if (!multipart)
+            collector.Fault = static request => request.Path == "/runs/multipart" ? CollectorFault.Status(404) : null;
+        await using var exporter = new LangSmithExporter(new LangSmithExportOptions { Endpoint = collector.Endpoint.ToString() });
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
+        using (var scope = tracer.StartRun("run", new { q = "old" }))
+        {
+            await exporter.FlushAsync(TimeSpan.FromSeconds(30));
+            scope.Run.SetInputs(new { q = "new" });
+        }
+
+        Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
+        Assert.That(collector.Traces.Single().Root!.Inputs?.GetRawText(), Is.EqualTo("""{"q":"new"}"""));
+    }
+
+    [TestCase(false, """{"q":"new"}""")]
+    [TestCase(true, "{}")]
+    public async Task Inputs_SetAfterTheStartWasPosted_AreHiddenAsTheFirstAre(bool hidden, string expected)
+    {
+        await using var server = await IngestServer.StartAsync();
+        await using var exporter = new LangSmithExporter(new LangSmithExportOptions { Endpoint = server.Endpoint, HideInputs = hidden });
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
+        using (var scope = tracer.StartRun("run", new { q = "old" }))
+        {
+            await exporter.FlushAsync(TimeSpan.FromSeconds(30));
+            scope.Run.SetInputs(new { q = "new" });
+        }
+
+        await exporter.FlushAsync(TimeSpan.FromSeconds(30));
+        var update = FormPart.Split(server.Posts[1].Body, server.Posts[1].Headers["Content-Type"]);
+        Assert.That(update.Where(static part => part.Name.EndsWith(".inputs", StringComparison.Ordinal)).Select(static part => Anonymous(part.Name) + part.Text), Is.EqualTo(["patch.<id>.inputs" + expected]));
+    }
+
+    [TestCase(false, "new_token;chunk {\"text\":\"c\"};done;")]
+    [TestCase(true, "new_token;chunk;done;")]
+    public async Task Events_HaveNoTextOfTokens_AndNothingWhereOutputsAreHidden(bool hideOutputs, string expected)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        await using var exporter = new LangSmithExporter(new LangSmithExportOptions { Endpoint = collector.Endpoint.ToString(), HideOutputs = hideOutputs });
+        using (var scope = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true }).StartRun("run"))
+        {
+            scope.Run.AddEvent("new_token", new { text = "t" });
+            scope.Run.AddEvent("chunk", new { text = "c" });
+            scope.Run.AddEvent("done");
+        }
+
+        await exporter.FlushAsync(TimeSpan.FromSeconds(30));
+        var events = collector.AssertOneTrace().Root!.Events!.Value.EnumerateArray();
+        Assert.That(string.Concat(events.Select(static item => $"{item.GetProperty("name")}{(item.TryGetProperty("kwargs", out var kwargs) ? " " + kwargs.GetRawText() : "")};")), Is.EqualTo(expected));
+    }
+
+    [TestCase("", """{"k":1,"usage_metadata":{"total_tokens":3}}""")]
+    [TestCase("given", """{"k":1,"usage_metadata":"mine"}""")]
+    [TestCase("HideMetadata", "{}")]
+    [TestCase("HideOutputs", """{"k":1}""")]
+    [TestCase("no object", """{"k":1}""")]
+    [TestCase("sampled", """{"k":1,"usage_metadata":{"total_tokens":3},"ls_tracing_sample_rate":0.5}""")]
+    [TestCase("sampled, HideMetadata", "{}")]
+    public async Task Metadata_HasTokenCountsAndSampleRate_WhereTheyAreNotHiddenOrGiven(string how, string expected)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        await using var exporter = new LangSmithExporter(new LangSmithExportOptions
+        {
+            Endpoint = collector.Endpoint.ToString(),
+            SamplingRate = how.StartsWith("sampled", StringComparison.Ordinal) ? 0.5 : 1,
+            HideMetadata = how.EndsWith("HideMetadata", StringComparison.Ordinal),
+            HideOutputs = how == "HideOutputs",
+        });
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
+        // Half of the traces, if they are sampled: as many as it takes.
+        while (collector.Traces.Count == 0)
+        {
+            using (var scope = tracer.StartRun("run", null, new RunOptions { Metadata = [new("k", 1)] }))
+            {
+                if (how == "given")
+                    scope.Run.AddMetadata("usage_metadata", "mine");
+                scope.Run.End(new { answer = 1, usage_metadata = how == "no object" ? (object)3 : new { total_tokens = 3 } });
+            }
+
+            await exporter.FlushAsync(TimeSpan.FromSeconds(30));
+        }
+
+        Assert.That(collector.AssertOneTrace().Root!.Extra!.Value.GetProperty("metadata").GetRawText(), Is.EqualTo(expected));
+    }
+
+    [TestCase("\\ud800x", "{}")]
+    [TestCase("\\ud800 that is longer than what is looked for", "{}")]
+    [TestCase("usage_\\ud800 that is longer than what is looked for", "{}")]
+    [TestCase("usage_meta\\u0064ata", """{"usage_metadata":{"a":1}}""")]
+    public async Task Outputs_WithANameThatIsEscaped_AreStored(string name, string expectedMetadata)
+    {
+        await using var server = await IngestServer.StartAsync();
+        await using var exporter = new LangSmithExporter(new LangSmithExportOptions { Endpoint = server.Endpoint });
+        var tracer = new LangSmithTracer(exporter, new LangSmithOptions { Tracing = true });
+        var outputs = $$$"""{"{{{name}}}":{"a":1}}""";
+        using (var scope = tracer.StartRun("run"))
+            scope.Run.End(JsonDocument.Parse(outputs).RootElement);
+        Assert.That(await exporter.FlushAsync(TimeSpan.FromSeconds(30)), Is.True);
+        Assert.That(exporter.DroppedOperations, Is.Zero);
+        var parts = FormPart.Split(server.Posts[0].Body, server.Posts[0].Headers["Content-Type"]).ToDictionary(static part => Anonymous(part.Name));
+        Assert.That(parts["post.<id>.outputs"].Text, Is.EqualTo(outputs));
+        Assert.That(JsonDocument.Parse(parts["post.<id>.extra"].Payload).RootElement.GetProperty("metadata").GetRawText(), Is.EqualTo(expectedMetadata));
+    }
+
     [TestCase(true, "{}", """{"output":1}""", """{"k":1}""")]
     [TestCase(false, """{"input":1}""", "{}", """{"k":1}""")]
     [TestCase(null, """{"input":1}""", """{"output":1}""", "{}")]
@@ -160,7 +267,7 @@ public sealed partial class PayloadTests
         {
             using (var child = tracer.StartRun("child", "é"))
             {
-                child.Run.AddEvent("new_token", new { token = "é" });
+                child.Run.AddEvent("chunk", new { token = "é" });
                 child.Run.SetOutputs("partial");
                 child.Run.Fail("bööm");
             }
@@ -238,7 +345,7 @@ public sealed partial class PayloadTests
         await betweenStartAndEnd();
         if (depth > 1)
             await NestAsync(tracer, type, depth - 1, betweenStartAndEnd);
-        scope.Run.AddEvent("new_token", new { token = "é" });
+        scope.Run.AddEvent("chunk", new { token = "é" });
         scope.Run.AddEvent("done");
         scope.Run.AddTags("late");
         scope.Run.AddMetadata("late", 1);

@@ -8,10 +8,10 @@ namespace LangSmith.Http.Tests.Export;
 [NonParallelizable] // Meter listeners are the process's.
 public sealed partial class RefusalTests
 {
-    [TestCase(400)]
-    [TestCase(413)]
-    [TestCase(422)]
-    public async Task OneBadRunOfAHundred_LosesOnlyItself_WithTheServersReason(int status)
+    [TestCase(400, "refused")]
+    [TestCase(413, "too_large")]
+    [TestCase(422, "refused")]
+    public async Task OneBadRunOfAHundred_LosesOnlyItself_WithTheServersReason(int status, string reason)
     {
         await using var collector = await LangSmithCollector.StartAsync();
         var requests = 0;
@@ -30,10 +30,154 @@ public sealed partial class RefusalTests
         {
             Assert.That(bed.Exporter.PostedOperations, Is.EqualTo(198));
             Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(2), "its start and its end");
-            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["refused"] = 2 }));
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { [reason] = 2 }));
             Assert.That(bed.DropLines, Has.Length.EqualTo(1));
-            Assert.That(bed.DropLines[0], Does.StartWith("Dropped: 2 starts and ends").And.Contains("(refused)").And.EndsWith($"The last answer was: {status} no \"the bad one\" please, …"));
+            Assert.That(bed.DropLines[0], Does.StartWith("Dropped: 2 starts and ends").And.Contains($"({reason})").And.EndsWith($"The last answer was: {status} no \"the bad one\" please, …"));
             Assert.That(requests, Is.LessThanOrEqualTo(15), "2 × log2(100) + 1");
+        }
+    }
+
+    [Test]
+    public async Task ServerThatRefusesEverything_IsNotBesieged_AndIsBisectedAgainOnceItTakesSome()
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var posts = 0;
+        string? bad = "";
+        var start = new TaskCompletionSource();
+        await using var server = await RefusingAsync(collector, body =>
+        {
+            Interlocked.Increment(ref posts);
+            return bad is not null && body.Contains(bad, StringComparison.Ordinal) ? (400, "no") : null;
+        }, start.Task);
+        await using var bed = new ExportBed(server.Origin);
+        for (var i = 0; i < 1000; i++)
+            bed.Trace($"run {i}", 0);
+        start.SetResult();
+        await bed.FlushAsync();
+        Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["refused"] = 2000 }));
+        Assert.That(posts, Is.EqualTo(80), "64 parts, and 16 runs alone");
+
+        posts = 0;
+        for (var i = 0; i < 500; i++)
+            bed.Trace($"run {i}", 0);
+        await bed.FlushAsync();
+        Assert.That(bed.Dropped["refused"], Is.EqualTo(3000));
+        Assert.That(posts, Is.EqualTo(17), "all of it, and 16 runs alone");
+
+        bad = "\"bad\"";
+        for (var i = 0; i < 100; i++)
+            bed.Trace(i % 10 == 0 ? "bad" : $"good {i}", 0);
+        await bed.FlushAsync();
+        Assert.That(bed.Dropped["refused"], Is.EqualTo(3020));
+        ExportBed.AssertComplete(collector, 90);
+    }
+
+    // In front, behind an outage of it all, in the middle of others.
+    [TestCase(0, 500, false)]
+    [TestCase(0, 100, true)]
+    [TestCase(300, 900, false)]
+    [TestCase(300, 900, true)]
+    public async Task BadRunsInARow_CostNoGoodOne(int from, int to, bool isAllRefusedBefore)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var start = new TaskCompletionSource();
+        await using var server = await RefusingAsync(collector, static body => body.Contains("\"bad\"", StringComparison.Ordinal) ? (422, "no") : null, start.Task);
+        await using var bed = new ExportBed(server.Origin);
+        if (isAllRefusedBefore)
+        {
+            for (var i = 0; i < 1000; i++)
+                bed.Trace("bad", 0);
+            start.SetResult();
+            await bed.FlushAsync();
+        }
+
+        var before = bed.Exporter.DroppedOperations;
+        for (var i = 0; i < 1000; i++)
+            bed.Trace(i >= from && i < to ? "bad" : $"good {i}", 0);
+        start.TrySetResult();
+        await bed.FlushAsync();
+        var bad = to - from;
+        Assert.That(bed.Exporter.DroppedOperations - before, Is.EqualTo(2 * bad));
+        ExportBed.AssertComplete(collector, 1000 - bad);
+    }
+
+    [TestCase(10, 0)]
+    [TestCase(10, 5)]
+    [TestCase(10, 9)]
+    [TestCase(2, 0)]
+    public async Task EveryTenthRunBadOfAThousand_OrEverySecond_OnlyTheBadAreLost(int every, int which)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        var start = new TaskCompletionSource();
+        await using var server = await RefusingAsync(collector, static body => body.Contains("\"bad\"", StringComparison.Ordinal) ? (422, "no") : null, start.Task);
+        await using var bed = new ExportBed(server.Origin);
+        for (var i = 0; i < 1000; i++)
+            bed.Trace(i % every == which ? "bad" : $"good {i}", 0);
+        start.SetResult();
+        await bed.FlushAsync();
+        var bad = 1000 / every;
+        Assert.That((bed.Exporter.PostedOperations, bed.Exporter.DroppedOperations), Is.EqualTo((2000L - (2 * bad), 2L * bad)));
+        ExportBed.AssertComplete(collector, 1000 - bad);
+    }
+
+    [Test]
+    public async Task ServerThatTakesLessThanItSays_IsSentLessForAWhile_AndLosesNothing()
+    {
+        var statuses = new List<int>();
+        await using var server = await OriginServer.StartAsync(async (context, _) =>
+        {
+            if (context.Request.Method == "GET")
+            {
+                await context.Response.WriteAsync("""{"batch_ingest_config":{"size_limit":1000,"size_limit_bytes":20971520}}""");
+                return;
+            }
+
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            context.Response.StatusCode = context.Request.ContentLength > 300_000 ? 413 : 202;
+            lock (statuses)
+                statuses.Add(context.Response.StatusCode);
+        });
+        await using var bed = new ExportBed(server.Origin);
+        for (var i = 0; i < 20; i++)
+        {
+            for (var j = 0; j < 200; j++)
+                bed.Tracer.StartRun("t", new { q = new string('q', 10_000) }).Dispose();
+            await bed.FlushAsync();
+        }
+
+        bed.AssertAllPosted(8000);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(statuses, Does.Contain(413));
+            Assert.That(statuses.LastIndexOf(413), Is.LessThan(30), "of " + statuses.Count);
+        }
+    }
+
+    // A part that is earlier than the one above it is known to be refused; of milliseconds the server decides.
+    [TestCase("20260101T000002000000Z018bcfe5-687b-7000-8000-000000000001.20260101T000001000000Z018bcfe5-6c63-7000-8000-000000000002", "invalid", "dotted order")]
+    [TestCase("20260101T000001000Z018bcfe5-687b-7000-8000-000000000001", "refused", "exactly six fraction digits")]
+    public async Task RunBelowADottedOrderThatIsRefused_IsDroppedAlone(string parent, string reason, string said)
+    {
+        await using var collector = await LangSmithCollector.StartAsync();
+        await using var bed = new ExportBed(collector.Endpoint);
+        bed.Trace("before", 0);
+        using (var run = bed.Tracer.StartRun("below", new { q = "below" }, new RunOptions { Parent = RunParent.FromDottedOrder(parent) }))
+        {
+            Assert.That(run.Run.DottedOrder, Does.StartWith(parent));
+            run.Run.End(new { a = "below" });
+        }
+
+        bed.Trace("behind", 0);
+        await bed.FlushAsync();
+        Assert.That(collector.Traces.Select(static trace => trace.Name), Is.EquivalentTo(["before", "behind"]));
+        if (reason == "invalid")
+            collector.AssertNoProblems();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { [reason] = 2 }), "its start and its end");
+            Assert.That(bed.Exporter.PostedOperations, Is.EqualTo(4));
+            Assert.That(bed.DropLines, Has.Length.EqualTo(1));
+            Assert.That(bed.DropLines[0], Does.Contain($"({reason})").And.Contains(said));
         }
     }
 
@@ -141,7 +285,7 @@ public sealed partial class RefusalTests
 
         Assert.That(
             bed.DropLines.Select(static line => DropLine().Replace(line, "$1 $2")),
-            Is.EqualTo(["1 queue_full", "12 queue_full", "2 shutdown", "3 queue_full"]));
+            Is.EqualTo(["1 queue_full", "11 queue_full", "2 shutdown", "4 queue_full"]));
         Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(18));
     }
 
@@ -172,7 +316,8 @@ public sealed partial class RefusalTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["too_large"] = 4 }));
-            Assert.That(collector.Problems.Select(static problem => $"{problem.Code} {problem.RunName}"), Is.EquivalentTo(["run_pending both", "run_pending outputs"]).Or.Empty, "the start was fine; none was refused");
+            Assert.That(collector.Problems, Is.Empty, "none was refused, and none looks as if it went on for ever");
+            Assert.That(collector.Traces.Where(static trace => trace.Root!.Error == "The run ended, but its end was dropped: it was larger than LangSmith takes in one request.").Select(static trace => trace.Name), Is.EquivalentTo(["both", "outputs"]));
             Assert.That(collector.Traces.Select(static trace => trace.Name), Is.EquivalentTo(["so that the limit is known", "fine", "both", "outputs"]));
             Assert.That(posts, Is.LessThanOrEqualTo(3));
             Assert.That(bed.Exporter.QueuedBytes, Is.Zero);
@@ -234,15 +379,16 @@ public sealed partial class RefusalTests
     });
 
     /// <summary>In front of a collector: refuses by what a body says, and passes the rest on.</summary>
-    private static async Task<OriginServer> RefusingAsync(LangSmithCollector collector, Func<string, (int Status, string Body)?> refuse)
+    private static async Task<OriginServer> RefusingAsync(LangSmithCollector collector, Func<string, (int Status, string Body)?> refuse, Task? start = null)
     {
         var client = new HttpClient();
         return await OriginServer.StartAsync(async (context, _) =>
         {
-            // Not /info: then nothing is compressed.
+            // Nothing is compressed. Nothing is sent before this is answered: who gives a start has all in one batch.
             if (context.Request.Method == "GET")
             {
-                context.Response.StatusCode = 404;
+                await (start ?? Task.CompletedTask);
+                await context.Response.WriteAsync(start is null ? "{}" : """{"batch_ingest_config":{"size_limit":1000}}""");
                 return;
             }
 

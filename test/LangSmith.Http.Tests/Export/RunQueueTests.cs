@@ -111,7 +111,7 @@ public sealed class RunQueueTests
     }
 
     [Test]
-    public void End_ThatIsRefused_IsForgotten()
+    public void End_ThatIsRefused_IsReplacedByOneWithoutItsOutputs_OfNoWeight()
     {
         var run = NewRun(outputs: 1000);
         var other = NewRun(outputs: 1000);
@@ -125,10 +125,17 @@ public sealed class RunQueueTests
         foreach (var end in (Run[])[other, run, sent])
             Assert.That(queue.TryEnd(end.End()), Is.EqualTo(SendResult.QueueFull));
         queue.Complete(sending, []);
-        // Nor is it said of them that they did not end.
         queue.Close("closed");
         var rest = queue.Take(10, long.MaxValue)!;
-        Assert.That(rest.Operations.Select(static operation => (operation.Id, operation.Error)), Is.EqualTo([(other.Start.Id, (string?)null)]));
+        Assert.That(
+            rest.Operations.Select(static operation => (operation.Id, operation.IsCreate, operation.Weight)),
+            Is.EquivalentTo(new[] { (other.Start.Id, true, 1), (run.Start.Id, false, 0), (sent.Start.Id, false, 0) }));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(rest.Operations.Select(static operation => operation.Error).Distinct(), Is.EqualTo(["The run ended, but its end was dropped: the exporter's queue was full."]));
+            Assert.That(rest.Operations.Where(static operation => operation.EndTime is null || operation.Outputs is not null), Is.Empty);
+        }
+
         queue.Complete(rest, []);
         AssertEmpty(queue);
     }
@@ -210,7 +217,8 @@ public sealed class RunQueueTests
             var runs = new List<(Run Run, bool IsEnded)>();
             var onTheirWay = new List<RunBatch>();
             var server = new Dictionary<Guid, (bool Created, bool HasInputs, bool Ended)>();
-            var (told, refused, lost, posted) = (0, 0, 0, 0);
+            var (told, refused, lost, posted, recovered) = (0, 0, 0, 0, 0);
+            var lostEnds = new HashSet<Guid>();
             foreach (var step in steps)
             {
                 switch (step % 5)
@@ -243,6 +251,16 @@ public sealed class RunQueueTests
                 Assert.That(queue.Waiting.Bytes, Is.LessThanOrEqualTo(queue.Bytes));
             }
 
+            if (steps.Count % 2 == 0)
+                queue.Close("closed");
+            foreach (var (run, isEnded) in runs)
+            {
+                if (isEnded || steps.Count % 3 == 0)
+                    continue;
+                told++;
+                refused += queue.TryEnd(run.End()) is null ? 0 : 1;
+            }
+
             while (onTheirWay.Count > 0 || queue.Count > 0)
             {
                 if (queue.Take(100, long.MaxValue) is { } batch)
@@ -251,8 +269,12 @@ public sealed class RunQueueTests
             }
 
             Assert.That((queue.Count, queue.Bytes, queue.Waiting.Bytes), Is.EqualTo((0, 0L, 0L)));
-            Assert.That(posted + lost + refused, Is.EqualTo(told));
+            Assert.That(posted + lost + refused - recovered, Is.EqualTo(told));
             Assert.That(server.Values.Where(static run => !run.Created || !run.HasInputs), Is.Empty, "no update without its post, and every post has the inputs");
+            Assert.That(
+                runs.Where(run => run.IsEnded && server.TryGetValue(run.Run.Start.Id, out var known) && !known.Ended && !lostEnds.Contains(run.Run.Start.Id)),
+                Is.Empty,
+                "what has ended does not look as if it went on, unless that was lost on its way");
 
             void Arrive(RunBatch batch, int step)
             {
@@ -260,7 +282,8 @@ public sealed class RunQueueTests
                 var gone = step % 3 == 1 ? batch.Operations : step % 3 == 2 ? batch.Operations.Where((_, i) => i % 2 == 0).ToList() : [];
                 foreach (var operation in batch.Operations.Except(gone))
                 {
-                    posted += operation.Weight;
+                    posted += operation.Weight + (operation.MakesUpForStart ? 1 : 0);
+                    recovered += operation.MakesUpForStart ? 1 : 0;
                     var known = server.GetValueOrDefault(operation.Id);
                     Assert.That(operation.IsCreate, Is.Not.EqualTo(known.Created), "a post once, and first; then an update");
                     Assert.That(operation.Inputs is not null, Is.EqualTo(operation.IsCreate), "inputs once");
@@ -269,6 +292,7 @@ public sealed class RunQueueTests
                 }
 
                 lost += gone.Sum(static operation => operation.Weight);
+                lostEnds.UnionWith(gone.Where(static operation => !operation.IsCreate).Select(static operation => operation.Id));
                 queue.Complete(batch, gone);
             }
         }));

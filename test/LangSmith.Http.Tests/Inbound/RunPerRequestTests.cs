@@ -159,6 +159,37 @@ public sealed class RunPerRequestTests : NextService
     }
 
     [Test]
+    public async Task Request_SampledOut_StaysSoWhereAnErrorHandlerRunsThePipelineAgain()
+    {
+        var recorder = new SecondRootRecorder();
+        await using var server = await TracedServer.StartAsync(
+            static app =>
+            {
+                app.MapGet("/answer", static void () => throw new InvalidOperationException("no answer"));
+                app.MapGet("/error", static (LangSmithTracer tracer) => tracer.Run("apologise", static _ => "sorry"));
+            },
+            static options =>
+            {
+                options.Trust.FromAnyone();
+                options.StartRunPerRequest = true;
+            },
+            services => services.AddSingleton<IRunRecorder>(recorder),
+            static app =>
+            {
+                app.UseExceptionHandler("/error");
+                app.UseLangSmithTracing();
+            },
+            records: false);
+
+        using var first = await server.Client.GetAsync("/answer");
+        Assert.That(await first.Content.ReadAsStringAsync(), Is.EqualTo("sorry"));
+        Assert.That(recorder.Names, Is.Empty);
+        using var second = await server.Client.GetAsync("/answer");
+        Assert.That(recorder.Names, Is.EqualTo(["GET /answer", "apologise"]));
+        Assert.That(recorder.Asked, Is.EqualTo(2), "once a request");
+    }
+
+    [Test]
     public async Task Request_ClientGoesAway_RunEndsWithTheCancellation()
     {
         var began = new TaskCompletionSource();
@@ -342,5 +373,20 @@ public sealed class RunPerRequestTests : NextService
         await client.GetStream().WriteAsync(System.Text.Encoding.ASCII.GetBytes(request));
         using var reader = new StreamReader(client.GetStream());
         return await reader.ReadToEndAsync();
+    }
+
+    private sealed class SecondRootRecorder : IRunRecorder
+    {
+        public int Asked { get; private set; }
+
+        public List<string> Names { get; } = [];
+
+        public bool ShouldRecord(Guid traceId) => ++Asked % 2 == 0;
+
+        public void OnStart(RunTree run) => Names.Add(run.Name);
+
+        public void OnEnd(RunTree run)
+        {
+        }
     }
 }

@@ -17,7 +17,7 @@ internal sealed class RunOperation
     // Of the object, what every run says and the headers of its parts; the payloads come on top.
     private const int Overhead = 1536;
 
-    // Of a document besides its text, and of each value in it (a property is two): what JsonDocument keeps to find them.
+    // Of a document besides its text, and of each name and value in it: what JsonDocument keeps to find them.
     private const int BytesPerDocument = 256;
     private const int BytesPerValue = 12;
 
@@ -189,12 +189,12 @@ internal sealed class RunOperation
                 return default;
 #if NET9_0_OR_GREATER
             var text = JsonMarshal.GetRawUtf8Value(value);
-            var (length, commas) = (text.Length, text.Count((byte)','));
+            var (length, values) = (text.Length, text.Count((byte)',') + text.Count((byte)':') + 1);
 #else
             var text = value.GetRawText();
-            var (length, commas) = (Encoding.UTF8.GetByteCount(text), text.AsSpan().Count(','));
+            var (length, values) = (Encoding.UTF8.GetByteCount(text), text.AsSpan().Count(',') + text.AsSpan().Count(':') + 1);
 #endif
-            return new(length + BytesPerDocument + (2L * BytesPerValue * (commas + 1)), length);
+            return new(length + BytesPerDocument + ((long)BytesPerValue * values), length);
         }
     }
 }

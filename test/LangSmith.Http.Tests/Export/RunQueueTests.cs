@@ -111,6 +111,24 @@ public sealed class RunQueueTests
     }
 
     [Test]
+    public void Start_ThatIsLostWithItsRefusedEnd_IsNotRemembered()
+    {
+        var lost = NewRun(outputs: 10_000);
+        var queue = new RunQueue(1, lost.Start.Size + 2000, _time, maxOpen: 1);
+        queue.TryStart(lost.Start);
+        var sending = queue.Take(1, long.MaxValue)!;
+        Assert.That(queue.TryEnd(lost.End()), Is.EqualTo(SendResult.QueueFull));
+        var refused = NewRun();
+        queue.Complete(sending, sending.Operations.ToList());
+        // There is room to remember one.
+        Assert.That(queue.TryStart(NewRun().Start), Is.Null);
+        Assert.That(queue.TryStart(refused.Start), Is.EqualTo(SendResult.QueueFull));
+        queue.Complete(queue.Take(1, long.MaxValue)!, []);
+        Assert.That(queue.TryEnd(refused.End()), Is.Null);
+        Assert.That(queue.Take(1, long.MaxValue)!.Operations[0].MakesUpForStart, Is.True);
+    }
+
+    [Test]
     public void End_ThatIsRefused_IsReplacedByOneWithoutItsOutputs_OfNoWeight()
     {
         var run = NewRun(outputs: 1000);

@@ -335,14 +335,20 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
         }
         finally
         {
-            try
-            {
-                _queue.Complete(batch, lost);
-            }
-            finally
-            {
-                _slots.Release();
-            }
+            Complete(batch, lost);
+        }
+    }
+
+    // Not in the method above: of a finally inside the finally of an async method the trimmer of .NET 10 leaves nothing.
+    private void Complete(RunBatch batch, List<RunOperation> lost)
+    {
+        try
+        {
+            _queue.Complete(batch, lost);
+        }
+        finally
+        {
+            _slots.Release();
         }
     }
 }

@@ -1,4 +1,9 @@
 using System.Diagnostics;
+using LangSmith.Http.Export.Diagnostics;
+using LangSmith.Http.Export.Model;
+using LangSmith.Http.Export.Pump;
+using LangSmith.Http.Export.Queue;
+using LangSmith.Http.Export.Transport;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -1,5 +1,9 @@
 using System.Diagnostics;
 using LangSmith.Http;
+using LangSmith.Http.AspNetCore.Diagnostics;
+using LangSmith.Http.AspNetCore.Inbound;
+using LangSmith.Http.AspNetCore.Trust;
+using LangSmith.Http.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;

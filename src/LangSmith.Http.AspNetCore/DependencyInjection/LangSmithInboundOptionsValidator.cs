@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.DependencyInjection;
 
 internal sealed class LangSmithInboundOptionsValidator : IValidateOptions<LangSmithInboundOptions>
 {

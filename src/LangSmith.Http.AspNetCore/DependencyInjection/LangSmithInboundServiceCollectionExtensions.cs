@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using LangSmith.Http;
+using LangSmith.Http.AspNetCore.DependencyInjection;
+using LangSmith.Http.AspNetCore.Inbound;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 

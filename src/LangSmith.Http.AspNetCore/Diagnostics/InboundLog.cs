@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Diagnostics;
 
 /// <summary>Every log line of the package. Lines say reasons, never a header's value. The core's event ids are below 20.</summary>
 internal static partial class InboundLog

@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Propagation;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Diagnostics;
 
 /// <summary>The server's part of the library's meter.</summary>
 internal static class InboundTelemetry

@@ -1,7 +1,10 @@
+using LangSmith.Http.AspNetCore.Diagnostics;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Propagation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Inbound;
 
 /// <summary>Reads our part of a request's headers, and takes it out.</summary>
 internal static class InboundHeaders

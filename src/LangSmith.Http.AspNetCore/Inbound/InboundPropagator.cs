@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using LangSmith.Http.Propagation;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Inbound;
 
 /// <summary>
 /// Wraps the server's propagator: what it extracts becomes <see cref="Activity.Baggage"/>, which every

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Inbound;
 
 /// <summary>What was decided about a request; it stays with the request, whose pipeline may be run more than once.</summary>
 internal sealed class InboundRequest(RunContext? parent, IReadOnlyDictionary<string, JsonElement> links)

@@ -1,13 +1,17 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using LangSmith.Http.AspNetCore.Diagnostics;
+using LangSmith.Http.AspNetCore.Trust;
+using LangSmith.Http.Runs;
+using LangSmith.Http.Runs.Capture;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Inbound;
 
 /// <summary>
 /// Makes a trusted caller's run the current parent for the whole request, and takes the trace headers away from every

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Features.Authentication;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Trust;
 
 /// <summary>
 /// The rule <see cref="InboundTrust.FromAuthenticated"/>. It asks what <c>UseAuthentication()</c> and

@@ -1,10 +1,11 @@
+using LangSmith.Http.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Trust;
 
 /// <summary>Sees whether the host replaces connections' addresses by what any caller writes into a header.</summary>
 internal static class ForwardedAddresses

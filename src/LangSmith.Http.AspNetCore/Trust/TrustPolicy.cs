@@ -1,7 +1,9 @@
+using LangSmith.Http.AspNetCore.Diagnostics;
+using LangSmith.Http.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Trust;
 
 /// <summary>Asks the rules.</summary>
 internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger)

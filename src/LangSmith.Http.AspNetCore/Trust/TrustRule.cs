@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.AspNetCore.Trust;
 
 /// <summary>One rule; the name is that of the method that made it.</summary>
 internal sealed class TrustRule(string name, Func<HttpContext, ValueTask<bool>> matches)

@@ -1,7 +1,10 @@
 using System.Text;
 using System.Text.Json;
+using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Collector.Traces;
+using LangSmith.Http.Collector.Validation;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Collector.Hosting;
 
 /// <summary>Writes this process's runs into a collector, as an exporter would post them.</summary>
 internal sealed class CollectorRecorder(TraceStore store, string service) : IRunRecorder

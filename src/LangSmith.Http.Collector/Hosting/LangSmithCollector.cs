@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using LangSmith.Http.Collector.Hosting;
+using LangSmith.Http.Collector.Traces;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;

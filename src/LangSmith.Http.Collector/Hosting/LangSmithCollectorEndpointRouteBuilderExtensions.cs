@@ -1,4 +1,7 @@
 using LangSmith.Http;
+using LangSmith.Http.Collector.Api;
+using LangSmith.Http.Collector.Ingest;
+using LangSmith.Http.Collector.Page;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,6 +1,7 @@
+using LangSmith.Http.Collector.Model;
 using Microsoft.AspNetCore.Http;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Collector.Ingest;
 
 /// <summary>Reads no more than it may: of the body, or of what comes out of a compressed one.</summary>
 internal sealed class BoundedStream(Stream inner, long maxBytes, bool isDecompressed = false) : Stream

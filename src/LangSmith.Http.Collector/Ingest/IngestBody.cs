@@ -1,10 +1,11 @@
 using System.IO.Compression;
 using System.Text.Json;
+using LangSmith.Http.Collector.Model;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Collector.Ingest;
 
 /// <summary>Reads what the ingest endpoints are sent, within bounds.</summary>
 internal static class IngestBody

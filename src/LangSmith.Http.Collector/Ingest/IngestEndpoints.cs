@@ -1,4 +1,7 @@
 using System.Globalization;
+using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Collector.Validation;
+using LangSmith.Http.Collector.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -6,7 +9,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Collector.Ingest;
 
 /// <summary>
 /// The part of LangSmith's API that SDKs post to. A request with a run LangSmith would refuse is refused as a whole, with

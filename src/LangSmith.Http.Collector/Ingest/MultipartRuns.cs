@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
+using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Collector.Validation;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Collector.Ingest;
 
 /// <summary>
 /// Puts the parts of a multipart body together: <c>post.&lt;id&gt;</c> or <c>patch.&lt;id&gt;</c>, their fields

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using LangSmith.Http.Collector.Model;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Collector.Ingest;
 
 /// <summary>Reads the JSON of a run; every refusal names the field.</summary>
 internal static class RunJson

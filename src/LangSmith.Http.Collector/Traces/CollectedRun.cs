@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LangSmith.Http.Collector.Model;
 
 namespace LangSmith.Http;
 

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using LangSmith.Http.Collector.Traces;
+using LangSmith.Http.Collector.Validation;
 
 namespace LangSmith.Http;
 

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Collector.Validation;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Collector.Traces;
 
 /// <summary>The runs of a trace as they are kept, and what can be said about them together.</summary>
 internal sealed class TraceRecord(Guid id)

@@ -1,4 +1,8 @@
-namespace LangSmith.Http;
+using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Collector.Validation;
+using LangSmith.Http.Propagation;
+
+namespace LangSmith.Http.Collector.Traces;
 
 /// <summary>
 /// The runs, in memory and within bounds: the oldest trace goes first. Thread-safe. Writes come in any order; the same one

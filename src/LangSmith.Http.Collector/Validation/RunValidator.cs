@@ -1,9 +1,11 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Propagation;
 using Microsoft.AspNetCore.Http;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Collector.Validation;
 
 /// <summary>
 /// What can be said about a run alone. Refusals are those public issues of the SDKs quote from LangSmith; the rest it

@@ -1,4 +1,7 @@
-namespace LangSmith.Http;
+using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Collector.Traces;
+
+namespace LangSmith.Http.Collector.Validation;
 
 /// <summary>
 /// What is wrong in a trace as it is now, and not wrong enough to be refused. What only shows when the runs are seen

@@ -2,7 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Export.DependencyInjection;
 
 /// <summary>Reads <see cref="LangSmithExportOptions"/> from a configuration section, by hand: a wrong value can be named.</summary>
 internal sealed class ConfigureLangSmithExportOptions(IConfiguration? section) : IConfigureOptions<LangSmithExportOptions>

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Hosting;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Export.DependencyInjection;
 
 /// <summary>Ends the exporter with the host, behind everything that may still start runs, within the host's own budget.</summary>
 internal sealed class ExportLifetime(LangSmithExporter exporter) : IHostedLifecycleService

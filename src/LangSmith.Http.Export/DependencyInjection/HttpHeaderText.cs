@@ -1,4 +1,4 @@
-namespace LangSmith.Http;
+namespace LangSmith.Http.Export.DependencyInjection;
 
 /// <summary>What may be a header: checked at start-up, so that no request fails for it.</summary>
 internal static class HttpHeaderText

@@ -1,4 +1,5 @@
 using LangSmith.Http;
+using LangSmith.Http.Export.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Microsoft.Extensions.DependencyInjection;

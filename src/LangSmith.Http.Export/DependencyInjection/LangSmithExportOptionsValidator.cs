@@ -1,6 +1,7 @@
+using LangSmith.Http.Export.Model;
 using Microsoft.Extensions.Options;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Export.DependencyInjection;
 
 internal sealed class LangSmithExportOptionsValidator : IValidateOptions<LangSmithExportOptions>
 {

@@ -1,4 +1,9 @@
 using LangSmith.Http;
+using LangSmith.Http.DependencyInjection;
+using LangSmith.Http.Export.DependencyInjection;
+using LangSmith.Http.Export.Diagnostics;
+using LangSmith.Http.Export.Model;
+using LangSmith.Http.Export.Transport;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;

@@ -1,6 +1,7 @@
+using LangSmith.Http.Export.Model;
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Export.Diagnostics;
 
 /// <summary>Counts what was dropped, and says so at most once a minute for each reason, with what can be done.</summary>
 internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisposable

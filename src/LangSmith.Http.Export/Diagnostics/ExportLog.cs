@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Export.Diagnostics;
 
 /// <summary>
 /// Every log line of the package. Lines say reasons and counts, never a key; where the server says why it refused a run they

@@ -1,8 +1,11 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Export.Model;
+using LangSmith.Http.Export.Queue;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Export.Diagnostics;
 
 /// <summary>The exporter's part of the library's meter.</summary>
 internal static class ExportTelemetry

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Export.Diagnostics;
 
 /// <summary>Knows whether LangSmith can be reached, and says so when that changes, at most once a minute.</summary>
 internal sealed class Outage(ILogger logger, TimeProvider timeProvider)

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Export.Diagnostics;
 
 /// <summary>The user's logger, of which no exception comes: a line is not worth a batch, and never a traced call.</summary>
 internal sealed class QuietLogger(ILogger inner) : ILogger

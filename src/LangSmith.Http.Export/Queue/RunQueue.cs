@@ -1,4 +1,6 @@
-namespace LangSmith.Http;
+using LangSmith.Http.Export.Model;
+
+namespace LangSmith.Http.Export.Queue;
 
 /// <summary>
 /// What is to be sent, bounded by count and by bytes, those on their way included. It never blocks: what does not fit is

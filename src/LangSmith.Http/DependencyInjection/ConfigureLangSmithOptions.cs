@@ -2,7 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.DependencyInjection;
 
 /// <summary>
 /// Reads <see cref="LangSmithOptions"/> from a configuration section, by hand: the keys are few, trimmed applications

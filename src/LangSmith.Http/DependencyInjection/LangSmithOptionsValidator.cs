@@ -1,6 +1,8 @@
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs;
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.DependencyInjection;
 
 internal sealed class LangSmithOptionsValidator(ILoggerFactory loggers) : StartupValidator<LangSmithOptions>(loggers)
 {

@@ -1,6 +1,7 @@
+using LangSmith.Http.Outbound.Headers;
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.DependencyInjection;
 
 internal sealed class LangSmithPropagationOptionsValidator(ILoggerFactory loggers) : StartupValidator<LangSmithPropagationOptions>(loggers)
 {

@@ -1,4 +1,6 @@
 using LangSmith.Http;
+using LangSmith.Http.DependencyInjection;
+using LangSmith.Http.Diagnostics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http;

@@ -1,6 +1,7 @@
+using LangSmith.Http.Runs;
 using Microsoft.Extensions.Options;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.DependencyInjection;
 
 /// <summary>Keeps a container's <see cref="TracingState"/> up to date with its options.</summary>
 internal sealed class LiveTracingState : IDisposable

@@ -1,8 +1,9 @@
+using LangSmith.Http.Diagnostics;
 using Microsoft.Extensions.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.DependencyInjection;
 
 /// <summary>
 /// Looks at every handler chain the factory has built: of several handlers of ours the outermost stays, it gets its

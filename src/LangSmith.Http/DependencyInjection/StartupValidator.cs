@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using LangSmith.Http.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.DependencyInjection;
 
 /// <summary>
 /// Fails on options that are invalid when they are first read, not on ones that become so while the application runs:

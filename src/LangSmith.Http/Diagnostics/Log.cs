@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Diagnostics;
 
 /// <summary>Every log line of the library. Lines say reasons and lengths, never a header's value or a payload.</summary>
 internal static partial class Log

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using LangSmith.Http.Propagation;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Diagnostics;
 
 /// <summary>
 /// The library's one <see cref="Meter"/>. Every decision is counted with its reason, so that "why is there no header?"

@@ -1,4 +1,5 @@
 using LangSmith.Http;
+using LangSmith.Http.Outbound.Redirects;
 
 namespace System.Net.Http;
 

@@ -1,4 +1,8 @@
 using System.Diagnostics;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Outbound.Headers;
+using LangSmith.Http.Outbound.Redirects;
+using LangSmith.Http.Runs;
 using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http;

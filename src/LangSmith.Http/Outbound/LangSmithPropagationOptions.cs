@@ -1,3 +1,5 @@
+using LangSmith.Http.Propagation;
+
 namespace LangSmith.Http;
 
 /// <summary>

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Propagation;
 
 /// <summary>
 /// The destination a run may have instead of a project:

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
+using LangSmith.Http.Diagnostics;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Propagation;
 
 /// <summary>
 /// The grammar of the <c>baggage</c> line, and the one place that merges our members with everybody else's:

@@ -1,4 +1,4 @@
-namespace LangSmith.Http;
+namespace LangSmith.Http.Propagation;
 
 /// <summary>
 /// The grammar of <c>langsmith-trace</c>: <c>segment *("." segment)</c>, root first, where a segment is a UTC

@@ -1,4 +1,4 @@
-namespace LangSmith.Http;
+namespace LangSmith.Http.Propagation;
 
 /// <summary>What came of reading a carrier; also the <c>result</c> tag of the <c>langsmith.http.extractions</c> counter.</summary>
 internal enum ExtractResult

@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Propagation;
 
 /// <summary>What may go into the <c>baggage</c> line; headers are cached per run and format.</summary>
 /// <param name="MaxBaggageBytes">The budget of the merged line, in bytes.</param>

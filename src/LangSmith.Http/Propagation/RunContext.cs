@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Propagation;
 
 namespace LangSmith.Http;
 
@@ -307,7 +309,7 @@ public sealed class RunContext
 
         if (dottedOrder.Contains(','))
             return ExtractResult.Ambiguous;
-        var result = Http.DottedOrder.TryParse(dottedOrder, timeProvider.GetUtcNow(), out var identity);
+        var result = Propagation.DottedOrder.TryParse(dottedOrder, timeProvider.GetUtcNow(), out var identity);
         if (result != ExtractResult.Extracted)
             return result;
 

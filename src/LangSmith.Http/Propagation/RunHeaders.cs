@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Propagation;
 
 /// <summary>
 /// One run's two header values in one <see cref="HeaderFormat"/>, built once: our members in the order of the other

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Runs;
 
 /// <summary>
 /// What is current in this flow of execution: one node per scope in one <see cref="AsyncLocal{T}"/>. What it says is

@@ -1,5 +1,8 @@
 using System.Reflection;
 using System.Text.Json;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Runs;
+using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http;
 

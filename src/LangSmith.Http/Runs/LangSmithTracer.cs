@@ -1,5 +1,10 @@
 using System.ComponentModel;
 using System.Text.Json;
+using LangSmith.Http.DependencyInjection;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs;
+using LangSmith.Http.Runs.Capture;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 

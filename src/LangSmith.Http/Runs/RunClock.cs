@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Runs;
 
 /// <summary>
 /// Start times and ids. Times are UTC in whole microseconds, as the dotted order has them, and no two siblings share

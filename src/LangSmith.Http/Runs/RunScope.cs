@@ -1,3 +1,5 @@
+using LangSmith.Http.Runs;
+
 namespace LangSmith.Http;
 
 /// <summary>A run that is current until the scope is disposed, which ends it. See <see cref="LangSmithTracer.StartRun"/>.</summary>

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs;
 
 namespace LangSmith.Http;
 

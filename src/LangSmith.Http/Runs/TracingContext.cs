@@ -1,3 +1,6 @@
+using LangSmith.Http.Runs;
+using LangSmith.Http.Runs.Capture;
+
 namespace LangSmith.Http;
 
 /// <summary>

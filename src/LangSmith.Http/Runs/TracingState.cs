@@ -1,6 +1,8 @@
 using System.Text.Json;
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs.Capture;
 
-namespace LangSmith.Http;
+namespace LangSmith.Http.Runs;
 
 /// <summary>The values of <see cref="LangSmithOptions"/> that are in force, the environment included.</summary>
 internal sealed class TracingState

@@ -1,0 +1,9 @@
+namespace LangSmith.Http.Collector.Ingest;
+
+internal enum CollectorFaultKind
+{
+    Status,
+    Delay,
+    ResetMidBody,
+    LoseResponse,
+}

@@ -1,0 +1,185 @@
+using System.Buffers;
+using System.Collections;
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using LangSmith.Http.Diagnostics;
+
+namespace LangSmith.Http.Runs.Capture;
+
+/// <summary>Turns what users hand over into JSON, at once: what happens to the object afterwards changes nothing.</summary>
+internal static partial class PayloadSerializer
+{
+    // Text stays text: what is percent-encoded into a header must not be escaped before.
+    private static readonly Primitives Json = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+
+    /// <summary>The default of <see cref="LangSmithOptions.JsonSerializerOptions"/>.</summary>
+    internal static JsonSerializerOptions DefaultOptions { get; } = CreateDefaultOptions();
+
+    /// <summary>Serialises a value; what cannot be serialised becomes its type's name, and <paramref name="error"/> says why.</summary>
+    internal static JsonElement Serialize(object? value, JsonSerializerOptions options, out Exception? error)
+    {
+        error = null;
+        try
+        {
+            return value switch
+            {
+                null => JsonSerializer.SerializeToElement(null, Json.String!),
+                string text => JsonSerializer.SerializeToElement(text, Json.String),
+                JsonElement { ValueKind: JsonValueKind.Undefined } => JsonSerializer.SerializeToElement(null, Json.String!),
+                // The document it belongs to may be disposed before the run ends.
+                JsonElement element => element.Clone(),
+                _ when IsLeftAlone(value.GetType()) => throw new NotSupportedException("The value is work still to be done, or an HTTP message; tracing leaves it alone."),
+                _ => JsonSerializer.SerializeToElement(value, options.GetTypeInfo(value.GetType())),
+            };
+        }
+        catch (Exception exception)
+        {
+            // The object's getters, its converters and its missing metadata are the user's; the traced call is not to fail for them.
+            error = exception;
+            return JsonSerializer.SerializeToElement(value!.GetType().FullName ?? value.GetType().Name, Json.String);
+        }
+    }
+
+    // Reading a task's result blocks, reading a query runs it: what the caller returns is for the caller to consume.
+    private static bool IsLeftAlone(Type type)
+    {
+        if (typeof(Task).IsAssignableFrom(type) || typeof(Stream).IsAssignableFrom(type) || typeof(Delegate).IsAssignableFrom(type)
+            || typeof(IQueryable).IsAssignableFrom(type) || type == typeof(ValueTask) || type == typeof(CancellationToken)
+            || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ValueTask<>)))
+            return true;
+        // Messages and contexts of HTTP: what they hold is headers with credentials, and content that can be read once.
+        var space = type.Namespace ?? "";
+        if (space.StartsWith("System.Net.Http", StringComparison.Ordinal) || space.StartsWith("Microsoft.AspNetCore.Http", StringComparison.Ordinal))
+            return true;
+        return typeof(IEnumerable).IsAssignableFrom(type) && !typeof(ICollection).IsAssignableFrom(type)
+            && (space.StartsWith("System.Linq", StringComparison.Ordinal) || type.Name.StartsWith('<'));
+    }
+
+    /// <summary>Serialises values with the default options; the last of a key wins.</summary>
+    internal static Dictionary<string, JsonElement> SerializeAll(IEnumerable<KeyValuePair<string, object?>> values)
+    {
+        var all = new Dictionary<string, JsonElement>();
+        foreach (var (key, value) in values)
+        {
+            if (key is null)
+            {
+                Telemetry.Count(Fault.BadArgument);
+                continue;
+            }
+
+            all[key] = Serialize(value, DefaultOptions, out var error);
+            if (error is not null)
+                Telemetry.Count(Fault.NotSerializable);
+        }
+
+        return all;
+    }
+
+    internal static JsonElement Serialize(IEnumerable<string> values) => JsonSerializer.SerializeToElement(values, Json.IEnumerableString);
+
+    internal static JsonElement Serialize(List<JsonElement> values) => Write(values, static (writer, values) =>
+    {
+        writer.WriteStartArray();
+        foreach (var value in values)
+            WriteAsItIs(writer, value);
+        writer.WriteEndArray();
+    });
+
+    /// <summary>An object with one property.</summary>
+    internal static JsonElement Wrap(string name, JsonElement value) => Wrap(new Dictionary<string, JsonElement>(1) { [name] = value });
+
+    internal static JsonElement Wrap(IReadOnlyDictionary<string, JsonElement> values) => Write(values, static (writer, values) =>
+    {
+        writer.WriteStartObject();
+        foreach (var (name, value) in values)
+        {
+            writer.WritePropertyName(name);
+            WriteAsItIs(writer, value);
+        }
+
+        writer.WriteEndObject();
+    });
+
+    // Writing an element as a value unescapes it, and throws on the lone surrogates JavaScript lets through.
+    private static void WriteAsItIs(Utf8JsonWriter writer, JsonElement value) =>
+        writer.WriteRawValue(value.GetRawText(), skipInputValidation: true);
+
+    private static JsonElement Write<TState>(TState state, Action<Utf8JsonWriter, TState> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+            write(writer, state);
+        // What was deep enough to be parsed once is one deeper now.
+        var reader = new Utf8JsonReader(buffer.WrittenSpan, new JsonReaderOptions { MaxDepth = int.MaxValue });
+        return JsonElement.ParseValue(ref reader);
+    }
+
+    /// <summary>A user's options, able to serialise primitives and, where the application may use reflection, any type.</summary>
+    internal static JsonSerializerOptions WithResolver(JsonSerializerOptions options) => ReferenceEquals(options, DefaultOptions)
+        ? options
+        : new JsonSerializerOptions(options)
+        {
+            TypeInfoResolver = JsonTypeInfoResolver.Combine(options.TypeInfoResolver, Json, DefaultOptions.TypeInfoResolver),
+            // The last: a converter of the user's wins.
+            Converters = { new LeftAloneConverter() },
+        };
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Reflection is used only where the application has it switched on; AOT applications give a resolver.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Reflection is used only where the application has it switched on; AOT applications give a resolver.")]
+    private static JsonSerializerOptions CreateDefaultOptions()
+    {
+        IJsonTypeInfoResolver resolver = JsonSerializer.IsReflectionEnabledByDefault ? new DefaultJsonTypeInfoResolver() : Json;
+        var options = new JsonSerializerOptions(JsonSerializerDefaults.Web)
+        {
+            TypeInfoResolver = resolver,
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals | JsonNumberHandling.AllowReadingFromString,
+            ReferenceHandler = ReferenceHandler.IgnoreCycles,
+            Converters = { new LeftAloneConverter() },
+        };
+        options.MakeReadOnly();
+        return options;
+    }
+
+    /// <summary>What is left alone when it is handed over is left alone inside a value too: its type's name stands for it.</summary>
+    private sealed class LeftAloneConverter : JsonConverter<object>
+    {
+        public override bool CanConvert(Type typeToConvert) => IsLeftAlone(typeToConvert);
+
+        public override object Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            throw new NotSupportedException();
+
+        public override void Write(Utf8JsonWriter writer, object value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value.GetType().FullName);
+    }
+
+    /// <summary>What is serialisable without a resolver of the user's, trimmed and AOT-compiled applications included.</summary>
+    [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+    [JsonSerializable(typeof(object))]
+    [JsonSerializable(typeof(string))]
+    [JsonSerializable(typeof(bool))]
+    [JsonSerializable(typeof(int))]
+    [JsonSerializable(typeof(long))]
+    [JsonSerializable(typeof(double))]
+    [JsonSerializable(typeof(float))]
+    [JsonSerializable(typeof(decimal))]
+    [JsonSerializable(typeof(Guid))]
+    [JsonSerializable(typeof(DateTime))]
+    [JsonSerializable(typeof(DateTimeOffset))]
+    [JsonSerializable(typeof(TimeSpan))]
+    [JsonSerializable(typeof(Uri))]
+    [JsonSerializable(typeof(byte[]))]
+    [JsonSerializable(typeof(string[]))]
+    [JsonSerializable(typeof(object[]))]
+    [JsonSerializable(typeof(JsonElement))]
+    [JsonSerializable(typeof(List<JsonElement>))]
+    [JsonSerializable(typeof(IEnumerable<string>))]
+    [JsonSerializable(typeof(Dictionary<string, string>))]
+    [JsonSerializable(typeof(Dictionary<string, object>))]
+    [JsonSerializable(typeof(Dictionary<string, JsonElement>))]
+    [JsonSerializable(typeof(IReadOnlyDictionary<string, JsonElement>))]
+    private sealed partial class Primitives : JsonSerializerContext;
+}

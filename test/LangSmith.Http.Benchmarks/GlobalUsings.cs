@@ -1,0 +1,3 @@
+global using LangSmith.Http.Outbound.Headers;
+global using LangSmith.Http.Outbound.Redirects;
+global using LangSmith.Http.Propagation;

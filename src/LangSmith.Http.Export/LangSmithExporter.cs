@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Export.Diagnostics;
 using LangSmith.Http.Export.Model;
 using LangSmith.Http.Export.Pump;
@@ -77,7 +78,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     {
         _settings = settings;
         _timeProvider = timeProvider;
-        _logger = logger = new QuietLogger(logger);
+        _logger = logger = QuietLogger.Wrap(logger);
         _queue = new RunQueue(settings.Options.MaxQueuedOperations, settings.Options.MaxQueuedBytes, timeProvider);
         _exportClient = client;
         _client = new IngestClient(settings, client.Http, timeProvider, logger);
@@ -112,14 +113,14 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     public bool ShouldRecord(Guid traceId) => TraceSampler.ShouldRecord(traceId, _settings.SamplingRate);
 
     /// <inheritdoc/>
-    public void OnStart(RunTree run)
+    public void OnStart(RunSnapshot run)
     {
         ArgumentNullException.ThrowIfNull(run);
         Enqueue(new RunOperation(run, isCreate: true, _settings) { Link = LinkWith(Activity.Current, run) }, static (queue, operation) => queue.TryStart(operation));
     }
 
     /// <inheritdoc/>
-    public void OnEnd(RunTree run)
+    public void OnEnd(RunSnapshot run)
     {
         ArgumentNullException.ThrowIfNull(run);
         Enqueue(new RunOperation(run, isCreate: false, _settings), static (queue, operation) => queue.TryEnd(operation));
@@ -182,7 +183,7 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
     }
 
     // Each names the other, so that one can be found from the other; of several runs in an activity the first is named.
-    private static ActivityContext LinkWith(Activity? activity, RunTree run)
+    private static ActivityContext LinkWith(Activity? activity, RunSnapshot run)
     {
         if (activity is not { IdFormat: ActivityIdFormat.W3C })
             return default;

@@ -31,11 +31,11 @@ internal static class Samples
     {
         public bool ShouldRecord(Guid traceId) => true;
 
-        public void OnStart(RunTree run)
+        public void OnStart(RunSnapshot run)
         {
         }
 
-        public void OnEnd(RunTree run)
+        public void OnEnd(RunSnapshot run)
         {
         }
     }

@@ -143,8 +143,8 @@ public sealed class DotNetToNodeTests : NodeTests
     {
         public bool ShouldRecord(Guid traceId) => false;
 
-        public void OnStart(RunTree run) => Assert.Fail("nothing is recorded");
+        public void OnStart(RunSnapshot run) => Assert.Fail("nothing is recorded");
 
-        public void OnEnd(RunTree run) => Assert.Fail("nothing is recorded");
+        public void OnEnd(RunSnapshot run) => Assert.Fail("nothing is recorded");
     }
 }

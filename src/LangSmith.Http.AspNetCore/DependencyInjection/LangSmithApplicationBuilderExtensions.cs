@@ -8,6 +8,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
+using LangSmith.Http.Diagnostics;
+
 namespace Microsoft.AspNetCore.Builder;
 
 /// <summary>Puts LangSmith into an application's pipeline.</summary>
@@ -48,7 +50,7 @@ public static class LangSmithApplicationBuilderExtensions
             return app;
 
         var options = services.GetRequiredService<IOptions<LangSmithInboundOptions>>().Value;
-        var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(InboundLog.Category);
+        var logger = QuietLogger.Wrap(services.GetRequiredService<ILoggerFactory>().CreateLogger(InboundLog.Category));
         TrustRule[] rules = [.. options.Trust.Rules];
         foreach (var rule in rules)
             rule.Check?.Invoke(services, logger);

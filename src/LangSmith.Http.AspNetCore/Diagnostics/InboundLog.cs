@@ -24,17 +24,4 @@ internal static partial class InboundLog
 
     [LoggerMessage(25, LogLevel.Warning, "X-Forwarded-For is believed whoever sends it (ForwardedHeadersOptions knows no proxy and no network; ASPNETCORE_FORWARDEDHEADERS_ENABLED does that): a caller that reaches this service past its proxy can name any address, and Trust.FromNetworks trusts it. Name the proxies in ForwardedHeadersOptions, or let nobody else reach the service.", EventName = "ForwardedAddressesBelieved")]
     internal static partial void ForwardedAddressesBelieved(ILogger logger);
-
-    /// <summary>Logs while a request is served: the logger is the user's, and what it throws is not worth the request.</summary>
-    internal static void Quietly<TState>(ILogger logger, TState state, Action<ILogger, TState> log)
-    {
-        try
-        {
-            log(logger, state);
-        }
-        catch (Exception)
-        {
-            // What was to be said is counted, too.
-        }
-    }
 }

@@ -14,7 +14,7 @@ internal static class InboundTelemetry
     internal static void Count(string reason)
     {
         if (Inbound.Enabled)
-            Telemetry.Add(Inbound, "reason", reason);
+            Telemetry.Add(Inbound, 1, "reason", reason);
     }
 }
 

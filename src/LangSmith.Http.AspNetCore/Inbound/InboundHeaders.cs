@@ -36,7 +36,7 @@ internal static class InboundHeaders
             length += line?.Length ?? 0;
         if (length > BaggageLine.MaxReadLength)
             return InboundReason.TooLong;
-        return Telemetry.Name(RunContext.Extract(headers, static (headers, name) => headers[name], out caller, timeProvider));
+        return ReasonCounter<ExtractResult>.Name(RunContext.Extract(headers, static (headers, name) => headers[name], out caller, timeProvider));
     }
 
     /// <summary>Takes everything of ours out, so that nothing in the request relays it. Foreign members stay.</summary>

@@ -11,6 +11,8 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.Logging;
 
+using LangSmith.Http.Diagnostics;
+
 namespace LangSmith.Http.AspNetCore.Inbound;
 
 /// <summary>
@@ -27,10 +29,10 @@ internal sealed class LangSmithTracingMiddleware(
     ];
 
     // Made once: the response's last bytes wait while a run is ended. Status codes are few.
-    private static readonly ConcurrentDictionary<int, JsonElement> Outputs = new();
+    private static readonly ConcurrentDictionary<int, JsonPayload> Outputs = new();
 
-    private int _isFailureLogged;
-    private int _isLatenessLogged;
+    private readonly LogThrottle _failures = new();
+    private readonly LogThrottle _lateness = new();
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -109,9 +111,8 @@ internal sealed class LangSmithTracingMiddleware(
     // An endpoint that answers an error may be that of an error handler, for which the pipeline behind us was run again.
     private void ReportIfLate(HttpContext context)
     {
-        if (_isLatenessLogged == 0 && context.Response.StatusCode < StatusCodes.Status400BadRequest
-            && TracingOf(context.GetEndpoint()) is not null && Interlocked.Exchange(ref _isLatenessLogged, 1) == 0)
-            InboundLog.Quietly(logger, 0, static (logger, _) => InboundLog.EndpointSeenTooLate(logger));
+        if (context.Response.StatusCode < StatusCodes.Status400BadRequest && TracingOf(context.GetEndpoint()) is not null && _lateness.TryPass())
+            InboundLog.EndpointSeenTooLate(logger);
     }
 
     private async ValueTask<InboundRequest> AcceptAsync(HttpContext context, InboundTracing tracing, bool hasHeaders)
@@ -136,13 +137,13 @@ internal sealed class LangSmithTracingMiddleware(
             {
                 // The request goes on without a parent, whatever it was.
                 (reason, caller) = (InboundReason.Failed, null);
-                if (Interlocked.Exchange(ref _isFailureLogged, 1) == 0)
-                    InboundLog.Quietly(logger, exception, InboundLog.InboundFailed);
+                if (_failures.TryPass())
+                    InboundLog.InboundFailed(logger, exception);
             }
         }
 
         InboundTelemetry.Count(reason);
-        InboundLog.Quietly(logger, reason, InboundLog.Inbound);
+        InboundLog.Inbound(logger, reason);
         return reason == InboundReason.Linked
             ? new InboundRequest(null, LinksTo(caller))
             : new InboundRequest(caller, RunContext.NoMetadata);
@@ -217,7 +218,7 @@ internal sealed class LangSmithTracingMiddleware(
     private static void SetStatusCode(RunTree run, int statusCode)
     {
         if (run.IsRecorded)
-            run.SetOutputs(Outputs.GetOrAdd(statusCode, static statusCode => PayloadSerializer.Wrap(PayloadSerializer.SerializeAll([new("status_code", statusCode)]))));
+            run.SetOutputs(Outputs.GetOrAdd(statusCode, static statusCode => new JsonPayload(PayloadSerializer.Wrap(PayloadSerializer.SerializeAll([new("status_code", statusCode)])))));
     }
 
     // What the server answers, unless something further out answers for it.

@@ -5,27 +5,26 @@ using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.AspNetCore.Trust;
 
-/// <summary>Asks the rules.</summary>
+/// <summary>Asks the trust rules about a caller.</summary>
 internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger)
 {
-    private readonly int[] _isFailureLogged = new int[rules.Count];
+    private readonly LogThrottle[] _failures = [.. rules.Select(static _ => new LogThrottle())];
 
     internal async ValueTask<bool> IsTrustedAsync(HttpContext context)
     {
         for (var i = 0; i < rules.Count; i++)
         {
-            try
-            {
-                if (await rules[i].Matches(context).ConfigureAwait(false))
-                    return true;
-            }
-            catch (Exception exception)
-            {
-                // The rules are the user's, and what they look at is the caller's: no answer is no trust.
-                Telemetry.Count(Fault.CallbackFailed);
-                if (Interlocked.Exchange(ref _isFailureLogged[i], 1) == 0)
-                    InboundLog.Quietly(logger, (rules[i].Name, exception), static (logger, state) => InboundLog.TrustRuleFailed(logger, state.Name, state.exception));
-            }
+            var rule = rules[i];
+            var isTrusted = false;
+            // The rules are the user's, and what they look at is the caller's: a rule that throws trusts nobody.
+            var failure = await NeverThrow.RunAsync(context, async context => isTrusted = await rule.Matches(context).ConfigureAwait(false)).ConfigureAwait(false);
+            if (isTrusted)
+                return true;
+            if (failure is null)
+                continue;
+            Telemetry.Count(Fault.CallbackFailed);
+            if (_failures[i].TryPass())
+                InboundLog.TrustRuleFailed(logger, rule.Name, failure);
         }
 
         return false;

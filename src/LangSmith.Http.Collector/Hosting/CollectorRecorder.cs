@@ -11,9 +11,9 @@ internal sealed class CollectorRecorder(TraceStore store, string service) : IRun
 {
     public bool ShouldRecord(Guid traceId) => true;
 
-    public void OnStart(RunTree run) => Record(Write(run, isCreate: true));
+    public void OnStart(RunSnapshot run) => Record(Write(run, isCreate: true));
 
-    public void OnEnd(RunTree run) => Record(Write(run, isCreate: false));
+    public void OnEnd(RunSnapshot run) => Record(Write(run, isCreate: false));
 
     // What would be refused when posted is refused here: our runs are right, but a parent from elsewhere may not be.
     private void Record(RunWrite write)
@@ -29,7 +29,7 @@ internal sealed class CollectorRecorder(TraceStore store, string service) : IRun
         }
     }
 
-    private RunWrite Write(RunTree run, bool isCreate) => new(run.Id, isCreate)
+    private RunWrite Write(RunSnapshot run, bool isCreate) => new(run.Id, isCreate)
     {
         TraceId = run.TraceId,
         ParentRunId = run.ParentRunId,

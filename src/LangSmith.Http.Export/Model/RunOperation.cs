@@ -24,7 +24,7 @@ internal sealed class RunOperation
     private readonly Bytes _payload;
     private Bytes _inputBytes;
 
-    internal RunOperation(RunTree run, bool isCreate, ExportSettings settings)
+    internal RunOperation(RunSnapshot run, bool isCreate, ExportSettings settings)
     {
         IsCreate = isCreate;
         IsPostable = Propagation.DottedOrder.IsPostable(run.DottedOrder);

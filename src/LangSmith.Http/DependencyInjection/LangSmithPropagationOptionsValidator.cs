@@ -1,4 +1,3 @@
-using LangSmith.Http.Outbound.Headers;
 using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.DependencyInjection;
@@ -7,7 +6,7 @@ internal sealed class LangSmithPropagationOptionsValidator(ILoggerFactory logger
 {
     protected override List<string> Errors(LangSmithPropagationOptions options)
     {
-        OutboundPolicy.TryCreate(options, out var errors);
+        options.TryCompile(out var errors);
         return errors;
     }
 }

@@ -43,6 +43,6 @@ internal sealed class OutboundPolicies : IDisposable
     public void Dispose() => _changes?.Dispose();
 
     private OutboundPolicy Compile(string clientName) =>
-        OutboundPolicy.TryCreate(Options(clientName), out var errors)
+        Options(clientName).TryCompile(out var errors)
         ?? throw new OptionsValidationException(clientName, typeof(LangSmithPropagationOptions), errors);
 }

@@ -15,8 +15,8 @@ internal sealed class PropagationBuilderFilter(
     // A name nobody gives a client: its options hold what ConfigureHttpClientDefaults does, and nothing else.
     private const string NoClient = "LangSmith.Http.NoClient";
 
-    private readonly ILogger _logger = loggers.CreateLogger(Log.Category);
-    private int _isWarned;
+    private readonly ILogger _logger = QuietLogger.Wrap(loggers.CreateLogger(Log.Category));
+    private readonly LogThrottle _warning = new();
 
     public Action<HttpMessageHandlerBuilder> Configure(Action<HttpMessageHandlerBuilder> next)
     {
@@ -34,7 +34,7 @@ internal sealed class PropagationBuilderFilter(
             if (options.IsRemoved)
                 return;
             ours[0].Use(state.State, policies.Get(name));
-            if (options.Targets.Count == 0 && (options.IsForAllClients || IsOnAllClients()) && Interlocked.Exchange(ref _isWarned, 1) == 0)
+            if (options.Targets.Count == 0 && (options.IsForAllClients || IsOnAllClients()) && _warning.TryPass())
                 Log.DefaultsWithoutTargets(_logger);
         };
     }

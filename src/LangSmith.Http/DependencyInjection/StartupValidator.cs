@@ -15,7 +15,8 @@ internal abstract class StartupValidator<[DynamicallyAccessedMembers(Dynamically
     where TOptions : class
 {
     private readonly ConcurrentDictionary<string, TOptions> _lastGood = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, bool> _logged = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, LogThrottle> _reloads = new(StringComparer.Ordinal);
+    private readonly ILogger _logger = QuietLogger.Wrap(loggers.CreateLogger(Log.Category));
 
     public ValidateOptionsResult Validate(string? name, TOptions options)
     {
@@ -30,8 +31,8 @@ internal abstract class StartupValidator<[DynamicallyAccessedMembers(Dynamically
         if (!_lastGood.ContainsKey(name))
             return ValidateOptionsResult.Fail(errors);
         Telemetry.Count(Fault.BadReload);
-        if (_logged.TryAdd(name, true))
-            Log.BadReload(loggers.CreateLogger(Log.Category), string.Join(' ', errors));
+        if (_reloads.GetOrAdd(name, static _ => new LogThrottle()).TryPass())
+            Log.BadReload(_logger, string.Join(' ', errors));
         return ValidateOptionsResult.Success;
     }
 

@@ -49,7 +49,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     public LangSmithPropagationHandler(HttpMessageHandler innerHandler, LangSmithPropagationOptions? options = null)
         : base(innerHandler ?? throw new ArgumentNullException(nameof(innerHandler)))
     {
-        var policy = OutboundPolicy.TryCreate(options ?? new LangSmithPropagationOptions(), out var errors)
+        var policy = (options ?? new LangSmithPropagationOptions()).TryCompile(out var errors)
             ?? throw new ArgumentException(string.Join(' ', errors), nameof(options));
         _client = new ClientPolicy(policy);
     }
@@ -88,11 +88,11 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         {
             var primary = _primary ?? Install();
             var reason = Decide(request, primary);
-            Telemetry.Count(reason);
+            OutboundTelemetry.Requests.Add(reason);
             if (_client.Logger.IsEnabled(LogLevel.Debug))
             {
                 var uri = request.RequestUri is { IsAbsoluteUri: true } absolute ? absolute : null;
-                Log.Outbound(_client.Logger, request.Method.Method, uri?.Scheme, uri?.IdnHost, uri?.Port ?? 0, Telemetry.Name(reason));
+                Log.Outbound(_client.Logger, request.Method.Method, uri?.Scheme, uri?.IdnHost, uri?.Port ?? 0, ReasonCounter<OutboundReason>.Name(reason));
             }
         }
         catch (Exception exception)
@@ -133,9 +133,17 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
 
         // Who is never asked again about a message needs to remember nothing of it.
         var isTracked = primary.FollowsRedirects || (primary.MayCallPropagator && (Activity.Current is not null || RuntimeActivity.MayBeMade(request)));
-        OutboundHeaders.Write(request, headers, isTracked, primary.SendsActivityBaggage ? Activity.Current : null);
+        var activity = primary.SendsActivityBaggage ? Activity.Current : null;
         if (isTracked)
+        {
+            OutboundMessage.SetMerge(request, OutboundHeaders.Write(request, headers, OutboundMessage.GetMerge(request), activity));
             OutboundMessage.Remember(request, headers, policy);
+        }
+        else
+        {
+            OutboundHeaders.Write(request, headers, merge: null, activity);
+        }
+
         return context.IsSampled ? OutboundReason.Injected : OutboundReason.NotSampled;
     }
 

@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+using LangSmith.Http.Outbound.Headers;
 using LangSmith.Http.Propagation;
 
 namespace LangSmith.Http;
@@ -37,4 +39,22 @@ public sealed class LangSmithPropagationOptions
 
     // The handler came by ConfigureHttpClientDefaults: worth a warning when there are no targets.
     internal bool IsForAllClients { get; set; }
+
+    /// <summary>Compiles the options; null, and what is wrong with them, if they are invalid.</summary>
+    internal OutboundPolicy? TryCompile(out List<string> errors)
+    {
+        errors = [];
+        var targets = new List<OutboundTarget>(Targets.Count);
+        foreach (var text in Targets)
+        {
+            if (OutboundTarget.TryParse(text, out var target, out var error))
+                targets.Add(target);
+            else
+                errors.Add(error);
+        }
+
+        if (MaxBaggageBytes is < 0 or > BaggageLine.MaxBytes)
+            errors.Add($"MaxBaggageBytes is {MaxBaggageBytes}. Set it to a number of bytes from 0 to {BaggageLine.MaxBytes}.");
+        return errors.Count == 0 ? OutboundPolicy.Create(targets, MaxBaggageBytes, PropagatedMetadataKeys?.ToFrozenSet(StringComparer.Ordinal)) : null;
+    }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using LangSmith.Http.Diagnostics;
 
 namespace LangSmith.Http.Propagation;
 
@@ -111,13 +110,13 @@ internal static class BaggageLine
         var members = 0;
         foreach (var (key, value) in baggage)
         {
-            if (!IsToken(key) || IsOurs(key) || !(keys ??= Keys(foreign)).Add(key))
+            if (!HttpToken.IsToken(key) || IsOurs(key) || !(keys ??= Keys(foreign)).Add(key))
                 continue;
             var encoded = Uri.EscapeDataString(value ?? "");
             line ??= new StringBuilder(foreign);
             if (members++ == MaxActivityMembers || line.Length + key.Length + encoded.Length + 2 > MaxBytes)
             {
-                Telemetry.CountDropped(DroppedMembers.ActivityBaggage);
+                PropagationTelemetry.CountDropped(DroppedMembers.ActivityBaggage);
                 break;
             }
 
@@ -158,20 +157,6 @@ internal static class BaggageLine
         foreach (var member in Members(line))
             keys.Add(member.Key.ToString());
         return keys;
-    }
-
-    // RFC 7230 token: W3C Baggage allows nothing else as a key, and anything else could end the header line.
-    private static bool IsToken(string? key)
-    {
-        if (string.IsNullOrEmpty(key))
-            return false;
-        foreach (var c in key)
-        {
-            if (!char.IsAsciiLetterOrDigit(c) && !"!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal))
-                return false;
-        }
-
-        return true;
     }
 
     /// <summary>One member: the whole text, and its key and value without blanks and <c>;properties</c>.</summary>

@@ -25,7 +25,7 @@ internal enum ExtractResult
     Future,
 
     /// <summary>The header names a project and an agent address, which exclude each other.</summary>
-    Conflict,
+    ProjectAndAddress,
 
     /// <summary>The carrier or its getter threw.</summary>
     CarrierFailed,

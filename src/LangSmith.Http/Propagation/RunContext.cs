@@ -170,7 +170,7 @@ public sealed class RunContext
     /// <returns>The run; null when the text is no dotted order.</returns>
     public static RunContext? FromDottedOrder(string? dottedOrder, TimeProvider? timeProvider = null)
     {
-        Telemetry.Count(Parse(dottedOrder, null, timeProvider ?? TimeProvider.System, out var context));
+        PropagationTelemetry.Extractions.Add(Parse(dottedOrder, null, timeProvider ?? TimeProvider.System, out var context));
         return context;
     }
 
@@ -217,7 +217,7 @@ public sealed class RunContext
             result = ExtractResult.CarrierFailed;
         }
 
-        Telemetry.Count(result);
+        PropagationTelemetry.Extractions.Add(result);
         return result;
     }
 
@@ -350,7 +350,7 @@ public sealed class RunContext
 
         // TypeScript 0.12: a run goes to a project or to an address; a header that names both has no meaning.
         if (project is not null && address is not null)
-            return ExtractResult.Conflict;
+            return ExtractResult.ProjectAndAddress;
         var text = dottedOrder.Length == trace?.Length ? trace : dottedOrder.ToString();
         context = new RunContext(identity, text, project, address, tags, metadata);
         return ExtractResult.Extracted;

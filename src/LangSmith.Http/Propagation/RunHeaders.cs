@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace LangSmith.Http.Propagation;
@@ -11,11 +10,6 @@ namespace LangSmith.Http.Propagation;
 /// </summary>
 internal sealed class RunHeaders
 {
-    // What LangSmith groups runs into threads by; they outlive the rest of the metadata.
-    private static readonly string[] ThreadKeys = ["thread_id", "session_id", "conversation_id"];
-
-    private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     private readonly string? _metadata;
     private readonly string? _threadMetadata;
     private readonly string? _tags;
@@ -127,12 +121,12 @@ internal sealed class RunHeaders
         }
     }
 
-    // As many of the thread keys as fit: a long one does not cost the others.
+    // As many of the thread keys as fit, which outlive the other metadata: a long one does not cost the others.
     private static string? ThreadMetadata(IReadOnlyDictionary<string, JsonElement> metadata, HeaderFormat format, int room)
     {
         string? member = null;
-        var kept = new List<string>(ThreadKeys.Length);
-        foreach (var key in ThreadKeys)
+        var kept = new List<string>(ThreadKeys.All.Count);
+        foreach (var key in ThreadKeys.All)
         {
             if (!metadata.ContainsKey(key) || format.MetadataKeys?.Contains(key) == false)
                 continue;
@@ -154,7 +148,7 @@ internal sealed class RunHeaders
             return null;
 
         var buffer = new ArrayBufferWriter<byte>(256);
-        using var writer = new Utf8JsonWriter(buffer, JsonOptions);
+        using var writer = new Utf8JsonWriter(buffer, RawJson.WriterOptions);
         writer.WriteStartObject();
         foreach (var (key, value) in metadata)
         {
@@ -162,12 +156,10 @@ internal sealed class RunHeaders
                 continue;
             hasAny = true;
             // Percent-encoding only adds: what is too long as JSON is too long as a member. Stop before a megabyte is written.
-            var json = value.GetRawText();
-            if (writer.BytesCommitted + writer.BytesPending + json.Length > BaggageLine.MaxBytes)
+            if (writer.BytesCommitted + writer.BytesPending + RawJson.GetLength(value) > BaggageLine.MaxBytes)
                 return null;
             writer.WritePropertyName(key);
-            // The text as it came: WriteTo would unescape, and throw on the lone surrogates JavaScript lets through.
-            writer.WriteRawValue(json, skipInputValidation: true);
+            writer.WriteRaw(value);
         }
 
         if (!hasAny)

@@ -1,5 +1,5 @@
 using System.Reflection;
-using System.Text.Json;
+using LangSmith.Http.Propagation;
 using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Runs;
 using LangSmith.Http.Runs.Capture;
@@ -236,11 +236,11 @@ public sealed partial class LangSmithTracer
             return new TracedStream<TResult>(_tracer, func, _name, null, () => inputs, _options);
         }
 
-        private JsonElement? Inputs(ReadOnlySpan<object?> arguments)
+        private JsonPayload? Inputs(ReadOnlySpan<object?> arguments)
         {
             if (arguments.IsEmpty || !_tracer.IsRecording)
                 return null;
-            var inputs = new Dictionary<string, JsonElement>(arguments.Length);
+            var inputs = new List<(string Name, byte[] Value)>(arguments.Length);
             // A delegate closed over its first argument has one parameter more than the call has arguments.
             var skipped = _parameters.Length - arguments.Length;
             for (var i = 0; i < arguments.Length; i++)
@@ -248,10 +248,20 @@ public sealed partial class LangSmithTracer
                 if (arguments[i] is CancellationToken or Stream or Delegate)
                     continue;
                 var parameter = i + skipped >= 0 ? _parameters[i + skipped].Name : null;
-                inputs[parameter ?? $"arg{i}"] = _tracer.Serialize(arguments[i]);
+                inputs.Add((parameter ?? $"arg{i}", _tracer.Capture.Serialize(arguments[i])));
             }
 
-            return PayloadSerializer.Wrap((IReadOnlyDictionary<string, JsonElement>)inputs);
+            return new JsonPayload(RawJson.Write(inputs, static (writer, inputs) =>
+            {
+                writer.WriteStartObject();
+                foreach (var (name, value) in inputs)
+                {
+                    writer.WritePropertyName(name);
+                    writer.WriteRaw(value);
+                }
+
+                writer.WriteEndObject();
+            }));
         }
     }
 
@@ -277,7 +287,7 @@ public sealed partial class LangSmithTracer
         CancellationToken cancellationToken) : IAsyncEnumerator<T>
     {
         private readonly List<T> _elements = [];
-        private readonly List<JsonElement> _serialized = [];
+        private readonly List<byte[]> _serialized = [];
         private RunTree? _run;
         private Ambient? _ambient;
         private IAsyncEnumerator<T>? _inner;
@@ -340,7 +350,7 @@ public sealed partial class LangSmithTracer
             if (_run is not { IsRecorded: true, IsEnded: false })
                 return;
             if (reduce is null)
-                _serialized.Add(tracer.Serialize(element));
+                _serialized.Add(tracer.Capture.Serialize(element));
             else
                 _elements.Add(element);
         }
@@ -352,11 +362,17 @@ public sealed partial class LangSmithTracer
             object? outputs = null;
             if (reduce is null)
             {
-                outputs = PayloadSerializer.Serialize(_serialized);
+                outputs = new JsonPayload(RawJson.Write(_serialized, static (writer, elements) =>
+                {
+                    writer.WriteStartArray();
+                    foreach (var element in elements)
+                        writer.WriteRaw(element);
+                    writer.WriteEndArray();
+                }));
             }
             else
             {
-                tracer.Guard(Fault.CallbackFailed, "reduce", this, stream => outputs = reduce(stream._elements));
+                tracer._faults.Guard(Fault.CallbackFailed, "reduce", this, stream => outputs = reduce(stream._elements));
             }
 
             EndWith(_run, outputs);

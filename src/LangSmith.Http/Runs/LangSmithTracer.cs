@@ -31,9 +31,7 @@ public sealed partial class LangSmithTracer
 {
     private readonly TracingState _state;
     private readonly IRunRecorder? _recorder;
-    private readonly IRunRedactor? _redactor;
-    private readonly ILogger _logger;
-    private int _faultsLogged;
+    private readonly FaultLog _faults;
 
     /// <summary>Makes a tracer without a container.</summary>
     /// <param name="recorder">Who is told of runs; null means nobody, so that callers' headers are only passed through.</param>
@@ -56,9 +54,10 @@ public sealed partial class LangSmithTracer
     {
         _state = state;
         _recorder = recorder;
-        _redactor = redactor;
-        _logger = logger;
+        _faults = new FaultLog(logger);
+        Capture = new RunCapture(redactor, () => _state.Json, _faults);
         Clock = new RunClock(timeProvider);
+        logger = QuietLogger.Wrap(logger);
         if (recorder is null && state is { IsEnabled: true, IsTracing: true })
             Log.NoRecorder(logger);
         else if (recorder is not null && state is { IsEnabled: true, IsTracing: false })
@@ -66,6 +65,8 @@ public sealed partial class LangSmithTracer
     }
 
     internal RunClock Clock { get; }
+
+    internal RunCapture Capture { get; }
 
     /// <summary>
     /// Starts a run that is current until the returned scope is disposed; for code that <see cref="RunAsync{TResult}"/>
@@ -84,14 +85,14 @@ public sealed partial class LangSmithTracer
         var ambient = Ambient.Current;
         if (!_state.IsEnabled || ambient is { Enabled: false })
         {
-            Telemetry.Count(RunResult.Off);
+            RunTelemetry.Runs.Add(RunResult.Off);
             return RunScope.Off;
         }
 
         var given = options?.Parent ?? RunParent.Current;
         if (_recorder is null || !(ambient?.Enabled ?? _state.IsTracing))
         {
-            Telemetry.Count(RunResult.PassedThrough);
+            RunTelemetry.Runs.Add(RunResult.PassedThrough);
             // Whatever the run would have continued is what is passed on.
             return given.IsCurrent ? RunScope.NotRecorded : new RunScope(RunTree.NotRecorded, Ambient.EnterParent(given.Context));
         }
@@ -99,7 +100,7 @@ public sealed partial class LangSmithTracer
         var (parent, isLocal) = given.IsCurrent ? (ambient?.Context, ambient?.Run is not null) : (given.Context, given.IsLocal);
         if (parent is { IsSampled: false })
         {
-            Telemetry.Count(RunResult.NotSampled);
+            RunTelemetry.Runs.Add(RunResult.NotSampled);
             return given.IsCurrent ? RunScope.NotSampled : NotSampled();
         }
 
@@ -108,7 +109,7 @@ public sealed partial class LangSmithTracer
         // Decided once, at the root; a trace that another process records is recorded here.
         if (parent is null && !ShouldRecord(id))
         {
-            Telemetry.Count(RunResult.NotSampled);
+            RunTelemetry.Runs.Add(RunResult.NotSampled);
             return NotSampled();
         }
 
@@ -116,20 +117,25 @@ public sealed partial class LangSmithTracer
         var address = parent?.Address;
         if (project is null && address is null)
             (project, address) = (_state.Project, _state.Address);
-        var run = new RunTree(
-            this,
-            string.IsNullOrWhiteSpace(name) ? "Unnamed" : name,
-            options?.RunType ?? RunTypes.Chain,
-            start,
-            new DottedOrder.Identity(parent?.TraceId ?? id, id, parent?.RunId, start),
-            DottedOrder.Append(parent?.DottedOrder, start, id),
-            project,
-            address,
-            StartTags(parent, isLocal, ambient, options),
-            StartMetadata(parent, isLocal, given.IsCurrent && isLocal ? ambient?.MetadataSinceRun : ambient?.Metadata, options),
-            CaptureInputs(inputs));
-        Telemetry.Count(RunResult.Recorded);
-        NotifyStart(run);
+        var started = new RunSnapshot
+        {
+            Id = id,
+            TraceId = parent?.TraceId ?? id,
+            ParentRunId = parent?.RunId,
+            DottedOrder = DottedOrder.Append(parent?.DottedOrder, start, id),
+            Name = string.IsNullOrWhiteSpace(name) ? "Unnamed" : name,
+            RunType = options?.RunType ?? RunTypes.Chain,
+            Project = project,
+            Address = address,
+            StartTime = new DateTimeOffset(start),
+            Tags = StartTags(parent, isLocal, ambient, options),
+            Metadata = StartMetadata(parent, isLocal, given.IsCurrent && isLocal ? ambient?.MetadataSinceRun : ambient?.Metadata, options),
+        };
+        var payload = Capture.Inputs(inputs);
+        var run = new RunTree(this, started, payload);
+        RunTelemetry.Runs.Add(RunResult.Recorded);
+        var recorded = payload is null ? started : started with { InputsJson = payload };
+        _faults.Guard(Fault.RecorderFailed, "IRunRecorder.OnStart", (_recorder, recorded), static state => state._recorder.OnStart(state.recorded));
         return new RunScope(run, Ambient.EnterRun(run));
 
         static RunScope NotSampled() => new(RunTree.NotSampled, Ambient.EnterParent(RunContext.NotSampled));
@@ -239,45 +245,25 @@ public sealed partial class LangSmithTracer
         _recorder is not null && _state.IsEnabled && (Ambient.Current?.Enabled ?? _state.IsTracing);
 
     /// <summary>An exception as LangSmith shows it: type and message, a blank line, the stack.</summary>
-    internal static string Describe(Exception exception)
-    {
-        try
+    /// <remarks>Message and ToString() can be overridden, and can throw. Then the type is still known.</remarks>
+    internal static string Describe(Exception exception) => NeverThrow.Run(
+        exception,
+        static exception =>
         {
             var text = $"{exception.GetType().FullName}: {exception.Message}\n\n{exception.StackTrace}";
             return exception.InnerException is { } inner ? $"{text}\n\nCaused by: {inner}" : text;
-        }
-        catch (Exception)
-        {
-            // Message and ToString() can be overridden, and can throw. What was thrown is still known.
-            return exception.GetType().FullName ?? exception.GetType().Name;
-        }
-    }
+        },
+        fallback: exception.GetType().FullName ?? exception.GetType().Name);
 
-    internal void NotifyEnd(RunTree run) => Guard(Fault.RecorderFailed, "IRunRecorder.OnEnd", (_recorder, run), static state => state._recorder?.OnEnd(state.run));
+    internal void NotifyEnd(RunSnapshot run) =>
+        _faults.Guard(Fault.RecorderFailed, "IRunRecorder.OnEnd", (_recorder, run), static state => state._recorder?.OnEnd(state.run));
 
-    internal JsonElement? CaptureInputs(object? inputs) => CaptureObject(RunPart.Inputs, inputs, "input");
-
-    internal JsonElement? CaptureOutputs(object? outputs) => CaptureObject(RunPart.Outputs, outputs, "output");
-
-    internal JsonElement? CaptureEvent(object payload) => Redact(RunPart.Event, Serialize(payload));
-
-    /// <summary>Metadata ready to be added; null when the redactor failed.</summary>
-    internal Dictionary<string, JsonElement>? CaptureMetadata(string key, object? value)
+    private bool ShouldRecord(Guid traceId)
     {
-        var serialized = Serialize(value);
-        return RedactMetadata(new Dictionary<string, JsonElement>(1) { [key] = serialized });
+        var shouldRecord = false;
+        _faults.Guard(Fault.RecorderFailed, "IRunRecorder.ShouldRecord", this, tracer => shouldRecord = tracer._recorder!.ShouldRecord(traceId));
+        return shouldRecord;
     }
-
-    internal string[] CaptureTags(IEnumerable<string> tags)
-    {
-        var given = tags.Where(static tag => !string.IsNullOrEmpty(tag)).Distinct(StringComparer.Ordinal).ToArray();
-        if (_redactor is null || given.Length == 0)
-            return given;
-        return Redact(RunPart.Tags, PayloadSerializer.Serialize(given), static redacted => redacted.EnumerateArray().Select(static tag => tag.GetString() ?? "").ToArray()) ?? [];
-    }
-
-    internal string CaptureError(string error) =>
-        _redactor is null ? error : Redact(RunPart.Error, Serialize(error), static redacted => redacted.GetString()) ?? "(withheld: the redactor failed)";
 
     // Ending must not fail the call that went well.
     private static void EndWith(RunTree run, object? result)
@@ -302,8 +288,8 @@ public sealed partial class LangSmithTracer
     {
         var inherited = parent is null || isLocal ? [] : parent.Tags;
         var surrounding = ambient?.Tags ?? [];
-        var own = Given(options?.Tags, "RunOptions.Tags");
-        return inherited.Count + surrounding.Count + own.Length == 0 ? [] : CaptureTags(inherited.Concat(surrounding).Concat(own));
+        var own = Capture.Given(options?.Tags, "RunOptions.Tags");
+        return inherited.Count + surrounding.Count + own.Length == 0 ? [] : Capture.Tags(inherited.Concat(surrounding).Concat(own));
     }
 
     private IReadOnlyDictionary<string, JsonElement> StartMetadata(
@@ -314,124 +300,22 @@ public sealed partial class LangSmithTracer
         var added = isLocal ? [] : new Dictionary<string, JsonElement>(inherited);
         foreach (var (key, value) in surrounding ?? RunContext.NoMetadata)
             added[key] = value;
-        foreach (var (key, value) in Given(options?.Metadata, "RunOptions.Metadata"))
+        foreach (var (key, value) in Capture.Given(options?.Metadata, "RunOptions.Metadata"))
         {
             if (key is null)
                 Telemetry.Count(Fault.BadArgument);
             else
-                added[key] = Serialize(value);
+                added[key] = RawJson.Parse(Capture.Serialize(value));
         }
 
         if (added.Count == 0)
             return inherited;
-        var redacted = RedactMetadata(added) ?? [];
+        var redacted = Capture.Metadata(added) ?? [];
         if (!isLocal)
             return redacted;
         var all = new Dictionary<string, JsonElement>(inherited);
         foreach (var (key, value) in redacted)
             all[key] = value;
         return all;
-    }
-
-    // Sequences are the user's: they may be made as they are read, and change while they are.
-    private T[] Given<T>(IEnumerable<T>? items, string name)
-    {
-        if (items is null or T[] { Length: 0 })
-            return [];
-        var given = new List<T>();
-        Guard(Fault.CallbackFailed, name, (given, items), static state => state.given.AddRange(state.items));
-        return [.. given];
-    }
-
-    private JsonElement? CaptureObject(RunPart part, object? value, string name)
-    {
-        if (value is null)
-            return null;
-        var json = Serialize(value);
-        return Redact(part, json.ValueKind == JsonValueKind.Object ? json : PayloadSerializer.Wrap(name, json))
-            ?? PayloadSerializer.Wrap(name, Serialize("(withheld: the redactor failed)"));
-    }
-
-    private Dictionary<string, JsonElement>? RedactMetadata(Dictionary<string, JsonElement> metadata)
-    {
-        if (_redactor is null)
-            return metadata;
-        return Redact(RunPart.Metadata, PayloadSerializer.Wrap(metadata), static redacted =>
-        {
-            var all = new Dictionary<string, JsonElement>();
-            foreach (var property in redacted.EnumerateObject())
-                all[property.Name] = property.Value;
-            return all;
-        });
-    }
-
-    private JsonElement Serialize(object? value)
-    {
-        var json = PayloadSerializer.Serialize(value, _state.Json, out var error);
-        if (error is not null)
-        {
-            Telemetry.Count(Fault.NotSerializable);
-            LogFirst(Fault.NotSerializable, value!.GetType().ToString(), error);
-        }
-
-        return json;
-    }
-
-    private JsonElement? Redact(RunPart part, JsonElement value) =>
-        _redactor is null ? value : Redact<JsonElement?>(part, value, static redacted => redacted);
-
-    // Null means withheld. What the redactor returned may be as broken as it likes: it is read in here.
-    private TPart? Redact<TPart>(RunPart part, JsonElement value, Func<JsonElement, TPart?> read)
-    {
-        TPart? redacted = default;
-        Guard(Fault.RedactorFailed, "IRunRedactor.Redact", this, tracer =>
-        {
-            var result = tracer._redactor!.Redact(part, value);
-            if (part != RunPart.Event && result.ValueKind != value.ValueKind)
-                throw new InvalidOperationException($"The redactor made {part} from {value.ValueKind} into {result.ValueKind}.");
-            redacted = read(result.Clone());
-        });
-        return redacted;
-    }
-
-    private bool ShouldRecord(Guid traceId)
-    {
-        var shouldRecord = false;
-        Guard(Fault.RecorderFailed, "IRunRecorder.ShouldRecord", this, tracer => shouldRecord = tracer._recorder!.ShouldRecord(traceId));
-        return shouldRecord;
-    }
-
-    private void NotifyStart(RunTree run) => Guard(Fault.RecorderFailed, "IRunRecorder.OnStart", (_recorder, run), static state => state._recorder?.OnStart(state.run));
-
-    // Recorders and redactors are the user's: the traced call never notices what they throw.
-    private void Guard<TState>(Fault fault, string callback, TState state, Action<TState> call)
-    {
-        try
-        {
-            call(state);
-        }
-        catch (Exception exception)
-        {
-            Telemetry.Count(fault);
-            LogFirst(fault, callback, exception);
-        }
-    }
-
-    private void LogFirst(Fault fault, string what, Exception exception)
-    {
-        var bit = 1 << (int)fault;
-        if ((Interlocked.Or(ref _faultsLogged, bit) & bit) != 0)
-            return;
-        try
-        {
-            if (fault == Fault.NotSerializable)
-                Log.NotSerializable(_logger, what, exception);
-            else
-                Log.CallbackFailed(_logger, what, Telemetry.Name(fault), exception);
-        }
-        catch (Exception)
-        {
-            // The logger is the user's too, and this is on the way of a call that went well. The fault is counted.
-        }
     }
 }

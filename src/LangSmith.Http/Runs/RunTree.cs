@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LangSmith.Http.Runs.Capture;
 using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs;
@@ -11,16 +12,18 @@ namespace LangSmith.Http;
 /// (<c>langsmith.http.faults</c>, <c>kind=edit_after_end</c>).
 /// </summary>
 /// <remarks>
-/// When a run has ended and its recorder was told, inputs, outputs, error and events are dropped; identity, metadata and
-/// tags stay, because work that outlives the run may still attach to it. Where a run is not recorded (tracing is off or
-/// only passes through, or the trace was sampled out) every method does nothing and <see cref="IsRecorded"/> is false.
+/// When a run ends, it hands inputs, outputs, error and events to its recorder and drops them; identity, metadata and tags
+/// stay, because work that outlives the run may still attach to it. If a run is not recorded (tracing is off or only
+/// passes through, or the trace was sampled out), every method does nothing and <see cref="IsRecorded"/> is false.
 /// </remarks>
 public sealed class RunTree
 {
     private readonly LangSmithTracer? _tracer;
-    private readonly DottedOrder.Identity _identity;
 
-    // What outbound requests carry in place of a run that is not recorded; null means what is current.
+    // The run as it started, without payloads: those are dropped when it ends.
+    private readonly RunSnapshot _start;
+
+    // What outbound requests carry in place of a run that is not recorded; null means the current context.
     private readonly RunContext? _instead;
 
     // One lock for what may change while others read it.
@@ -30,45 +33,26 @@ public sealed class RunTree
     private bool _isMetadataOwned;
     private string[] _tags;
     private List<RunEvent>? _events;
-    private JsonElement? _inputs;
+    private JsonPayload? _inputs;
     private bool _hasNewInputs;
-    private JsonElement? _outputs;
+    private JsonPayload? _outputs;
     private string? _error;
     private bool _isEnded;
     private DateTimeOffset? _endTime;
 
-    internal RunTree(
-        LangSmithTracer tracer,
-        string name,
-        string runType,
-        DateTime start,
-        DottedOrder.Identity identity,
-        string dottedOrder,
-        string? project,
-        string? address,
-        string[] tags,
-        IReadOnlyDictionary<string, JsonElement> metadata,
-        JsonElement? inputs)
+    internal RunTree(LangSmithTracer tracer, RunSnapshot start, JsonPayload? inputs)
     {
         _tracer = tracer;
-        Name = name;
-        RunType = runType;
-        StartTime = new DateTimeOffset(start);
-        _identity = identity;
-        DottedOrder = dottedOrder;
-        Project = project;
-        Address = address;
-        _tags = tags;
-        _metadata = metadata;
+        _start = start;
+        _tags = [.. start.Tags];
+        _metadata = start.Metadata;
         _inputs = inputs;
     }
 
     private RunTree(RunContext? instead)
     {
         _instead = instead;
-        Name = "";
-        RunType = RunTypes.Chain;
-        DottedOrder = "";
+        _start = new RunSnapshot { Id = default, TraceId = default, DottedOrder = "", Name = "", StartTime = default };
         _tags = [];
         _metadata = RunContext.NoMetadata;
         _isEnded = true;
@@ -90,31 +74,31 @@ public sealed class RunTree
     public bool IsRecorded => _tracer is not null;
 
     /// <summary>The run's id, a UUIDv7 whose time is <see cref="StartTime"/>.</summary>
-    public Guid Id => _identity.RunId;
+    public Guid Id => _start.Id;
 
     /// <summary>The id of the trace's root run; equal to <see cref="Id"/> on a root.</summary>
-    public Guid TraceId => _identity.TraceId;
+    public Guid TraceId => _start.TraceId;
 
     /// <summary>The id of the parent, which may be in another process; null on a root.</summary>
-    public Guid? ParentRunId => _identity.ParentRunId;
+    public Guid? ParentRunId => _start.ParentRunId;
 
     /// <summary>The path from the root to this run; ordinal order of dotted orders is the order of the tree.</summary>
-    public string DottedOrder { get; }
+    public string DottedOrder => _start.DottedOrder;
 
     /// <summary>What the run is called.</summary>
-    public string Name { get; }
+    public string Name => _start.Name;
 
     /// <summary>What kind of step it is, usually one of <see cref="RunTypes"/>.</summary>
-    public string RunType { get; }
+    public string RunType => _start.RunType;
 
     /// <summary>The project, inherited from the parent; null when the trace has an <see cref="Address"/> instead.</summary>
-    public string? Project { get; }
+    public string? Project => _start.Project;
 
     /// <summary>The agent address inherited from the parent; null when the trace has a <see cref="Project"/>.</summary>
-    public string? Address { get; }
+    public string? Address => _start.Address;
 
     /// <summary>When the run started, in UTC and whole microseconds; never before its parent.</summary>
-    public DateTimeOffset StartTime { get; }
+    public DateTimeOffset StartTime => _start.StartTime;
 
     /// <summary>When the run ended, in UTC; null while it is open.</summary>
     public DateTimeOffset? EndTime
@@ -142,7 +126,7 @@ public sealed class RunTree
         get
         {
             lock (_gate)
-                return _inputs;
+                return _inputs?.Element;
         }
     }
 
@@ -152,7 +136,7 @@ public sealed class RunTree
         get
         {
             lock (_gate)
-                return _outputs;
+                return _outputs?.Element;
         }
     }
 
@@ -220,7 +204,7 @@ public sealed class RunTree
     {
         if (!CanEdit() || !IsUsable(key))
             return;
-        var added = _tracer!.CaptureMetadata(key, value);
+        var added = _tracer!.Capture.Metadata(key, value);
         if (added is null)
             return;
         Edit(static (run, added) =>
@@ -248,7 +232,7 @@ public sealed class RunTree
         {
             run._tags = [.. run._tags.Union(added)];
             run._context = null;
-        }, _tracer!.CaptureTags(tags));
+        }, _tracer!.Capture.Tags(tags));
     }
 
     /// <summary>Records that something happened, now.</summary>
@@ -258,7 +242,7 @@ public sealed class RunTree
     {
         if (!CanEdit() || !IsUsable(name))
             return;
-        var added = new RunEvent(name, new DateTimeOffset(_tracer!.Clock.Now()), payload is null ? null : _tracer.CaptureEvent(payload));
+        var added = new RunEvent { Name = name, Time = new DateTimeOffset(_tracer!.Clock.Now()), Json = _tracer.Capture.Event(payload) };
         Edit(static (run, added) => (run._events ??= []).Add(added), added);
     }
 
@@ -274,7 +258,7 @@ public sealed class RunTree
             {
                 run._inputs = captured;
                 run._hasNewInputs = true;
-            }, _tracer!.CaptureInputs(inputs));
+            }, _tracer!.Capture.Inputs(inputs));
         }
     }
 
@@ -285,7 +269,7 @@ public sealed class RunTree
     public void SetOutputs(object? outputs)
     {
         if (CanEdit())
-            Edit(static (run, captured) => run._outputs = captured, _tracer!.CaptureOutputs(outputs));
+            Edit(static (run, captured) => run._outputs = captured, _tracer!.Capture.Outputs(outputs));
     }
 
     /// <summary>Ends the run.</summary>
@@ -294,7 +278,7 @@ public sealed class RunTree
     /// </param>
     public void End(object? outputs = null)
     {
-        if (CanEdit() && !TryEnd(_tracer!.CaptureOutputs(outputs), null))
+        if (CanEdit() && !TryEnd(_tracer!.Capture.Outputs(outputs), null))
             Telemetry.Count(Fault.EditAfterEnd);
     }
 
@@ -314,16 +298,6 @@ public sealed class RunTree
             FailWith(error);
     }
 
-    /// <summary>Whether the inputs are other than those the run was started with.</summary>
-    internal bool HasNewInputs
-    {
-        get
-        {
-            lock (_gate)
-                return _hasNewInputs;
-        }
-    }
-
     /// <summary>The dotted order.</summary>
     public override string ToString() => DottedOrder;
 
@@ -336,13 +310,35 @@ public sealed class RunTree
 
     private void FailWith(string? error)
     {
-        if (!TryEnd(null, _tracer!.CaptureError(error ?? "unknown error")))
+        if (!TryEnd(null, _tracer!.Capture.Error(error ?? "unknown error")))
             Telemetry.Count(Fault.EditAfterEnd);
     }
 
-    private bool TryEnd(JsonElement? outputs, string? error)
+    /// <summary>The run as it is now.</summary>
+    internal RunSnapshot Snapshot()
+    {
+        lock (_gate)
+        {
+            // The dictionary is the snapshot's from now on.
+            _isMetadataOwned = false;
+            return _start with
+            {
+                EndTime = _endTime,
+                InputsJson = _inputs,
+                HasNewInputs = _hasNewInputs,
+                OutputsJson = _outputs,
+                Error = _error,
+                Events = _events is null ? [] : [.. _events],
+                Tags = _tags,
+                Metadata = _metadata,
+            };
+        }
+    }
+
+    private bool TryEnd(JsonPayload? outputs, string? error)
     {
         var now = _tracer!.Clock.Now();
+        RunSnapshot ended;
         lock (_gate)
         {
             if (_isEnded)
@@ -351,17 +347,14 @@ public sealed class RunTree
             _outputs = outputs ?? _outputs;
             _error = error;
             _endTime = now < StartTime.UtcDateTime ? StartTime : new DateTimeOffset(now);
-        }
-
-        _tracer.NotifyEnd(this);
-        lock (_gate)
-        {
+            ended = Snapshot();
             _inputs = null;
             _outputs = null;
             _error = null;
             _events = null;
         }
 
+        _tracer.NotifyEnd(ended);
         return true;
     }
 
@@ -400,7 +393,7 @@ public sealed class RunTree
         lock (_gate)
         {
             _isMetadataOwned = false;
-            return _context ??= new RunContext(_identity, DottedOrder, Project, Address, _tags, _metadata);
+            return _context ??= new RunContext(new DottedOrder.Identity(TraceId, Id, ParentRunId, StartTime.UtcDateTime), DottedOrder, Project, Address, _tags, _metadata);
         }
     }
 }

@@ -81,8 +81,9 @@ public sealed class ActivityLinkTests
         {
             using var scope = tracer.StartRun("run");
             Activity.Current?.SetTag("langsmith.run_id", null);
+            var run = scope.Run.Snapshot();
             var before = GC.GetAllocatedBytesForCurrentThread();
-            exporter.OnStart(scope.Run);
+            exporter.OnStart(run);
             return GC.GetAllocatedBytesForCurrentThread() - before;
         });
     }

@@ -355,7 +355,7 @@ public sealed partial class PayloadTests
     }
 
     // All fields of a run, as given and as stored, in one text.
-    private static string Describe(RunTree run) => Describe(
+    private static string Describe(RunSnapshot run) => Describe(
         run.Id, run.TraceId, run.ParentRunId, run.DottedOrder, run.Name, run.RunType, run.Project ?? run.Address, run.StartTime, run.EndTime, run.Error, run.Tags,
         run.Inputs?.GetRawText() ?? "{}", run.Outputs?.GetRawText(), run.Metadata,
         string.Concat(run.Events.Select(static item => $"{item.Name} {item.Time:O} {item.Payload?.GetRawText()};")));
@@ -390,9 +390,9 @@ public sealed partial class PayloadTests
 
         public bool ShouldRecord(Guid traceId) => exporter.ShouldRecord(traceId);
 
-        public void OnStart(RunTree run) => exporter.OnStart(run);
+        public void OnStart(RunSnapshot run) => exporter.OnStart(run);
 
-        public void OnEnd(RunTree run)
+        public void OnEnd(RunSnapshot run)
         {
             Ended[run.Id] = Describe(run);
             exporter.OnEnd(run);

@@ -124,7 +124,7 @@ public sealed partial class HostileHeadersTests
         static bool IsOurs(string key) => key.Trim().StartsWith("langsmith-", StringComparison.OrdinalIgnoreCase);
     }
 
-    private static void AssertRun(RecordedRun run, HostileHeaders.Case expected)
+    private static void AssertRun(RunSnapshot run, HostileHeaders.Case expected)
     {
         Assert.That(run.DottedOrder, Does.StartWith(expected.Parent is null ? "" : expected.Parent + "."));
         Assert.That(run.DottedOrder, Has.Length.EqualTo(58 + (expected.Parent is null ? 0 : expected.Parent.Length + 1)));

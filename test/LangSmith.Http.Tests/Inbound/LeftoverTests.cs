@@ -109,9 +109,9 @@ public sealed class LeftoverTests
 
         GC.KeepAlive(consumer);
 
-        RecordedRun Run(string name) => runs.Single(run => run.Name == name);
+        RunSnapshot Run(string name) => runs.Single(run => run.Name == name);
 
-        async Task<IReadOnlyList<RecordedRun>> ServeAsync()
+        async Task<IReadOnlyList<RunSnapshot>> ServeAsync()
         {
             await using var server = await TracedServer.StartAsync(
                 app => app.MapGet("/{item}", async (string item, LangSmithTracer tracer) => await tracer.RunAsync($"ask {item}", async run =>

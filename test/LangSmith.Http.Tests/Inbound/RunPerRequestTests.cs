@@ -383,9 +383,9 @@ public sealed class RunPerRequestTests : NextService
 
         public bool ShouldRecord(Guid traceId) => ++Asked % 2 == 0;
 
-        public void OnStart(RunTree run) => Names.Add(run.Name);
+        public void OnStart(RunSnapshot run) => Names.Add(run.Name);
 
-        public void OnEnd(RunTree run)
+        public void OnEnd(RunSnapshot run)
         {
         }
     }

@@ -115,7 +115,7 @@ public sealed class TestServerTests
         Assert.That(_serverRecorder.Runs.Single().ParentRunId, Is.EqualTo(scope.Run.Id), "there is something to shut out");
     }
 
-    private static void AssertRoot(RecordedRun run)
+    private static void AssertRoot(RunSnapshot run)
     {
         Assert.That(run.ParentRunId, Is.Null);
         Assert.That(run.TraceId, Is.EqualTo(run.Id));

@@ -245,11 +245,11 @@ public class AllocationTests
     {
         public bool ShouldRecord(Guid traceId) => false;
 
-        public void OnStart(RunTree run)
+        public void OnStart(RunSnapshot run)
         {
         }
 
-        public void OnEnd(RunTree run)
+        public void OnEnd(RunSnapshot run)
         {
         }
     }

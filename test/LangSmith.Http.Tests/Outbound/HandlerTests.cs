@@ -344,8 +344,8 @@ public sealed class HandlerTests
     {
         public bool ShouldRecord(Guid traceId) => false;
 
-        public void OnStart(RunTree run) => Assert.Fail("not recorded");
+        public void OnStart(RunSnapshot run) => Assert.Fail("not recorded");
 
-        public void OnEnd(RunTree run) => Assert.Fail("not recorded");
+        public void OnEnd(RunSnapshot run) => Assert.Fail("not recorded");
     }
 }

@@ -53,11 +53,8 @@ internal static class Generators
         from padding in Gen.Choose(0, 400)
         select $"{key}={value}{new string('x', padding)}";
 
-    internal static RunContext Context(Identity identity, string? address = null)
-    {
-        var metadata = identity.Metadata.ToDictionary(static pair => pair.Key, static pair => PayloadSerializer.Serialize(pair.Value, PayloadSerializer.DefaultOptions, out _));
-        return Context(identity.Depth, identity.Project, address, identity.Tags, metadata);
-    }
+    internal static RunContext Context(Identity identity, string? address = null) =>
+        Context(identity.Depth, identity.Project, address, identity.Tags, PayloadSerializer.SerializeAll(identity.Metadata));
 
     internal static RunContext Context(int depth, string? project, string? address, string[] tags, IReadOnlyDictionary<string, JsonElement> metadata)
     {

@@ -235,5 +235,5 @@ public class HostileEncodeTests
     }
 
     private static RunContext Context(string project, string? address, string[] tags, Dictionary<string, object?> metadata) => Generators.Context(
-        2, project, address, tags, metadata.ToDictionary(static pair => pair.Key, static pair => PayloadSerializer.Serialize(pair.Value, PayloadSerializer.DefaultOptions, out _)));
+        2, project, address, tags, PayloadSerializer.SerializeAll(metadata));
 }

@@ -9,9 +9,9 @@ internal sealed class DelegateRecorder : IRunRecorder
 
     internal Func<Guid, bool> Decide { get; init; } = static _ => true;
 
-    internal Action<RunTree> Start { get; init; } = static _ => { };
+    internal Action<RunSnapshot> Start { get; init; } = static _ => { };
 
-    internal Action<RunTree> End { get; init; } = static _ => { };
+    internal Action<RunSnapshot> End { get; init; } = static _ => { };
 
     internal int Asked => _asked;
 
@@ -25,13 +25,13 @@ internal sealed class DelegateRecorder : IRunRecorder
         return Decide(traceId);
     }
 
-    public void OnStart(RunTree run)
+    public void OnStart(RunSnapshot run)
     {
         Interlocked.Increment(ref _started);
         Start(run);
     }
 
-    public void OnEnd(RunTree run)
+    public void OnEnd(RunSnapshot run)
     {
         Interlocked.Increment(ref _ended);
         End(run);

@@ -170,6 +170,6 @@ public class InheritanceTests
         });
     }
 
-    private static string Metadata(RecordedRun run) =>
+    private static string Metadata(RunSnapshot run) =>
         string.Join(' ', run.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key}={pair.Value.GetRawText()}"));
 }

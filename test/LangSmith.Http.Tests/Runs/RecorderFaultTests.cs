@@ -85,16 +85,18 @@ public class RecorderFaultTests
     public void Recorder_EditsTheRunItIsToldOf_NeitherDeadlocksNorChangesIt()
     {
         using var faults = new FaultCounter();
+        RunTree? run = null;
         var tracer = Recording.Tracer(new DelegateRecorder
         {
-            End = run => Task.Run(() =>
+            End = _ => Task.Run(() =>
             {
-                run.End("again");
+                run!.End("again");
                 run.AddTags("late");
             }).Wait(),
         });
 
-        tracer.StartRun("run").Dispose();
+        using (var scope = tracer.StartRun("run"))
+            run = scope.Run;
 
         Assert.That(faults["edit_after_end"], Is.EqualTo(2));
     }

@@ -29,7 +29,7 @@ internal static class Recording
         RunContext.FromHeaders(new Dictionary<string, string> { ["baggage"] = "langsmith-sampled=0" })!;
 
     /// <summary>The one run of that name.</summary>
-    internal static RecordedRun Single(this InMemoryRunRecorder recorder, string name) =>
+    internal static RunSnapshot Single(this InMemoryRunRecorder recorder, string name) =>
         recorder.Runs.Single(run => run.Name == name);
 
     internal static string? Text(this JsonElement? json) => json?.GetRawText();

@@ -54,7 +54,7 @@ public class RedactionTests
                 run.AddEvent("event", "payload-SECRET");
                 run.SetInputs(Secret);
                 run.SetOutputs("outputs-SECRET");
-                Look(run);
+                Look(run.Snapshot());
                 _tracer.Run("child", child => Secret, new { Secret });
                 throw new InvalidOperationException("error-SECRET", new FormatException("inner-SECRET"));
             },
@@ -110,7 +110,7 @@ public class RedactionTests
             scope.Run.AddMetadata("added", Secret);
             scope.Run.AddTags(Secret);
             scope.Run.SetOutputs(Secret);
-            Look(scope.Run);
+            Look(scope.Run.Snapshot());
             scope.Run.Fail(Secret);
         }
 
@@ -163,7 +163,7 @@ public class RedactionTests
     private LangSmithTracer Tracer(Redaction redact, ListLogger? logger = null) =>
         Recording.Tracer(new DelegateRecorder { Start = Look, End = Look }, redactor: new DelegateRedactor(redact), logger: logger);
 
-    private void Look(RunTree run)
+    private void Look(RunSnapshot run)
     {
         _seen.AppendLine(run.Inputs.Text()).AppendLine(run.Outputs.Text()).AppendLine("error=" + run.Error);
         foreach (var happened in run.Events)
@@ -172,7 +172,7 @@ public class RedactionTests
             _seen.AppendLine(tag);
         foreach (var (key, value) in run.Metadata)
             _seen.AppendLine(key + value.GetRawText());
-        foreach (var (name, value) in run.ToHeaders())
+        foreach (var (name, value) in RunTree.Current?.ToHeaders() ?? new Dictionary<string, string>())
             _seen.AppendLine(name + Uri.UnescapeDataString(value));
     }
 

@@ -159,7 +159,7 @@ public class RunTreeTests
         string? seen = null;
         var tracer = Recording.Tracer(new DelegateRecorder
         {
-            End = run => seen = $"{run.Inputs.Text()} {run.Outputs.Text()} {run.Events.Count} {run.IsEnded}",
+            End = run => seen = $"{run.Inputs.Text()} {run.Outputs.Text()} {run.Events.Count} {run.EndTime is not null}",
         });
         using var scope = tracer.StartRun("run", "in");
         scope.Run.AddEvent("e");

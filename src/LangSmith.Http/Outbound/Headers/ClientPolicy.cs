@@ -1,25 +1,24 @@
 using LangSmith.Http.Diagnostics;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LangSmith.Http.Outbound.Headers;
 
-/// <summary>One client: its policy, replaced when its options change, and where its faults are logged.</summary>
-internal sealed class ClientPolicy(string name, OutboundPolicy policy, ILogger logger)
+/// <summary>One client: its policy, replaced when its options change, and its log.</summary>
+internal sealed class ClientPolicy(string name, OutboundPolicy policy, ILogger? logger)
 {
+    private readonly LogThrottle _faults = new();
+    private readonly LogThrottle _warnings = new();
     private volatile OutboundPolicy _current = policy;
-    private int _isFaultLogged;
-    private int _isWarned;
 
     /// <summary>A client made without a container: it has no name and no log.</summary>
     internal ClientPolicy(OutboundPolicy policy)
-        : this("", policy, NullLogger.Instance)
+        : this("", policy, null)
     {
     }
 
     internal string Name { get; } = name;
 
-    internal ILogger Logger { get; } = logger;
+    internal ILogger Logger { get; } = QuietLogger.Wrap(logger);
 
     internal OutboundPolicy Current
     {
@@ -27,25 +26,18 @@ internal sealed class ClientPolicy(string name, OutboundPolicy policy, ILogger l
         set => _current = value;
     }
 
-    /// <summary>Counts a fault of ours, and logs the client's first. The request goes on. Never throws.</summary>
+    /// <summary>Counts a fault of this library, and logs the client's first. The request goes on.</summary>
     internal void Report(Exception exception)
     {
-        Telemetry.Count(OutboundReason.Failed);
-        try
-        {
-            if (Interlocked.Exchange(ref _isFaultLogged, 1) == 0)
-                Log.OutboundFailed(Logger, exception);
-        }
-        catch (Exception)
-        {
-            // A logger that throws may have been the fault in the first place: nobody is left to be told.
-        }
+        OutboundTelemetry.Requests.Add(OutboundReason.Failed);
+        if (_faults.TryPass())
+            Log.OutboundFailed(Logger, exception);
     }
 
-    /// <summary>Says once that redirects go unseen.</summary>
+    /// <summary>Logs once that redirects go unseen.</summary>
     internal void WarnOfUnseenRedirects(string cause)
     {
-        if (Interlocked.Exchange(ref _isWarned, 1) == 0)
+        if (_warnings.TryPass())
             Log.RedirectsUnseen(Logger, Name, cause);
     }
 }

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Text;
-using LangSmith.Http.Diagnostics;
-using LangSmith.Http.Outbound.Redirects;
 using LangSmith.Http.Propagation;
 
 namespace LangSmith.Http.Outbound.Headers;
@@ -10,36 +8,32 @@ namespace LangSmith.Http.Outbound.Headers;
 /// <summary>Writes our two headers into a message, and merges <c>baggage</c> with what is there.</summary>
 internal static class OutboundHeaders
 {
-    /// <summary>
-    /// Writes both headers as the handler does, above every retry and redirect.
-    /// </summary>
+    /// <summary>Writes both headers as the handler does, above every retry and redirect.</summary>
     /// <param name="request">The message.</param>
     /// <param name="headers">What to write.</param>
-    /// <param name="isTracked">Whether the message is remembered in its options.</param>
-    /// <param name="activity">The activity whose baggage nobody below will send; null when the runtime's propagator runs.</param>
-    internal static void Write(HttpRequestMessage request, RunHeaders headers, bool isTracked, Activity? activity)
+    /// <param name="merge">The merge an earlier attempt left; null on the first attempt, or if nothing was merged.</param>
+    /// <param name="activity">The activity whose baggage no propagator below will send; null if one will.</param>
+    /// <returns>The merge to remember; null if the line holds nothing foreign.</returns>
+    internal static BaggageMerge? Write(HttpRequestMessage request, RunHeaders headers, BaggageMerge? merge, Activity? activity)
     {
         var line = Line(request, out var lines);
         // A message that is sent again still has the line we made: then the caller's members are the ones of the first time.
-        var merge = isTracked ? OutboundMessage.GetMerge(request) : null;
         var caller = merge is not null && (line is null || string.Equals(line, merge.Written, StringComparison.Ordinal)) ? merge.Caller : Caller(line, headers);
         var foreign = activity is null ? caller : BaggageLine.AddActivityBaggage(caller, activity.Baggage);
         var written = Compose(headers, foreign);
         SetTrace(request, headers.Trace);
         SetBaggage(request, line, lines, written);
-        if (isTracked && (merge is not null || !ReferenceEquals(written, headers.Baggage)))
-            OutboundMessage.SetMerge(request, new OutboundMessage.Merge(caller, written));
+        return merge is null && ReferenceEquals(written, headers.Baggage) ? null : new BaggageMerge(caller, written);
     }
 
-    /// <summary>
-    /// Writes the headers of one hop, as the runtime's propagator does: below every retry and redirect.
-    /// </summary>
+    /// <summary>Writes the headers of one hop, as the runtime's propagator does: below every retry and redirect.</summary>
     /// <param name="request">The message, its URI that of the hop.</param>
     /// <param name="headers">What the handler wrote.</param>
-    /// <param name="merge">What was there when the handler wrote; null when there was nothing foreign.</param>
-    /// <param name="isAllowed">Whether this hop may have it.</param>
+    /// <param name="merge">The merge the handler left; null if there was nothing foreign.</param>
+    /// <param name="isAllowed">Whether this hop may have the headers.</param>
     /// <param name="activity">The activity whose baggage is to travel; null for none.</param>
-    internal static void WriteHop(HttpRequestMessage request, RunHeaders headers, OutboundMessage.Merge? merge, bool isAllowed, Activity? activity)
+    /// <returns>The merge to remember; null if the line holds nothing foreign.</returns>
+    internal static BaggageMerge? WriteHop(HttpRequestMessage request, RunHeaders headers, BaggageMerge? merge, bool isAllowed, Activity? activity)
     {
         var line = Line(request, out var lines);
         // A line that is not ours was written since: by OpenTelemetry for this hop, or by a handler below the first.
@@ -51,8 +45,7 @@ internal static class OutboundHeaders
         var written = isAllowed ? Compose(headers, foreign) : foreign;
         SetTrace(request, isAllowed ? headers.Trace : null);
         SetBaggage(request, line, lines, written);
-        if (merge is not null || !ReferenceEquals(written, headers.Baggage))
-            OutboundMessage.SetMerge(request, new OutboundMessage.Merge(merge?.Caller, isAllowed ? written : null));
+        return merge is null && ReferenceEquals(written, headers.Baggage) ? null : new BaggageMerge(merge?.Caller, isAllowed ? written : null);
     }
 
     /// <summary>Whether a message names this run, because an earlier attempt put it there.</summary>
@@ -72,12 +65,12 @@ internal static class OutboundHeaders
     {
         if (foreign is null)
         {
-            Telemetry.CountDropped(headers.Dropped);
+            PropagationTelemetry.CountDropped(headers.Dropped);
             return headers.Baggage;
         }
 
         var ours = headers.Fit(Encoding.UTF8.GetByteCount(foreign), out var dropped);
-        Telemetry.CountDropped(dropped);
+        PropagationTelemetry.CountDropped(dropped);
         return BaggageLine.Join(ours, foreign);
     }
 

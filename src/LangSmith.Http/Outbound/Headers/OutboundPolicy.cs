@@ -20,28 +20,12 @@ internal sealed class OutboundPolicy
 
     internal bool HasTargets => _targets.Length > 0;
 
-    /// <summary>Compiles options; null, and what is wrong with them, when they are invalid.</summary>
-    internal static OutboundPolicy? TryCreate(LangSmithPropagationOptions options, out List<string> errors)
+    /// <summary>Makes the policy of a client; the one of the defaults is shared.</summary>
+    internal static OutboundPolicy Create(IReadOnlyCollection<OutboundTarget> targets, int maxBaggageBytes, FrozenSet<string>? metadataKeys)
     {
-        errors = [];
-        var targets = new List<OutboundTarget>(options.Targets.Count);
-        foreach (var text in options.Targets)
-        {
-            if (OutboundTarget.TryParse(text, out var target, out var error))
-                targets.Add(target);
-            else
-                errors.Add(error);
-        }
-
-        if (options.MaxBaggageBytes is < 0 or > BaggageLine.MaxBytes)
-            errors.Add($"MaxBaggageBytes is {options.MaxBaggageBytes}. Set it to a number of bytes from 0 to {BaggageLine.MaxBytes}.");
-        if (errors.Count > 0)
-            return null;
-
-        var keys = options.PropagatedMetadataKeys?.ToFrozenSet(StringComparer.Ordinal);
-        var format = options.MaxBaggageBytes == HeaderFormat.DefaultMaxBaggageBytes && keys is null
+        var format = maxBaggageBytes == HeaderFormat.DefaultMaxBaggageBytes && metadataKeys is null
             ? HeaderFormat.Default
-            : new HeaderFormat(options.MaxBaggageBytes, keys);
+            : new HeaderFormat(maxBaggageBytes, metadataKeys);
         return targets.Count == 0 && ReferenceEquals(format, HeaderFormat.Default) ? Default : new OutboundPolicy([.. targets], format);
     }
 

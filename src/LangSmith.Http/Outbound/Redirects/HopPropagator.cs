@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Outbound.Headers;
 using LangSmith.Http.Propagation;
 
@@ -33,7 +32,7 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
         {
             var start = OutboundMessage.GetStart(request, out var merge);
             var isAllowed = !followsRedirects || IsHopAllowed(request, start);
-            OutboundHeaders.WriteHop(request, headers, merge, isAllowed, relaysBaggage ? activity : null);
+            OutboundMessage.SetMerge(request, OutboundHeaders.WriteHop(request, headers, merge, isAllowed, relaysBaggage ? activity : null));
         }
         catch (Exception exception)
         {
@@ -72,7 +71,7 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
         if (OutboundTarget.IsSameOrigin(start, hop))
             return true;
         var isAllowed = OutboundMessage.IsTarget(request, hop);
-        Telemetry.CountRedirect(isAllowed);
+        OutboundTelemetry.CountRedirect(isAllowed);
         if (!isAllowed)
             OutboundMessage.SetDenied(request);
         return isAllowed;

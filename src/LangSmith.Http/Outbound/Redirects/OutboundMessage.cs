@@ -104,7 +104,7 @@ internal static class OutboundMessage
     }
 
     /// <summary>Where the attempt started, and what <see cref="GetMerge"/> yields.</summary>
-    internal static Uri GetStart(HttpRequestMessage request, out Merge? merge)
+    internal static Uri GetStart(HttpRequestMessage request, out BaggageMerge? merge)
     {
         request.Options.TryGetValue(PathKey, out var known);
         var path = known as Path;
@@ -123,15 +123,15 @@ internal static class OutboundMessage
     internal static bool IsDenied(HttpRequestMessage request) =>
         request.Options.TryGetValue(PathKey, out var known) && known is Path { Denied: { } denied } && OutboundTarget.IsSameOrigin(denied, request.RequestUri!);
 
-    /// <summary>
-    /// The foreign members the caller had set, and the line we made of them. They differ from the header whenever
-    /// somebody has written it since: the runtime removes it before it sends a message again, OpenTelemetry replaces it.
-    /// </summary>
-    internal static Merge? GetMerge(HttpRequestMessage request) =>
+    /// <summary>What the last writer left; null if it merged nothing.</summary>
+    internal static BaggageMerge? GetMerge(HttpRequestMessage request) =>
         request.Options.TryGetValue(PathKey, out var known) && known is Path path ? path.Merge : null;
 
-    internal static void SetMerge(HttpRequestMessage request, Merge merge) =>
-        request.Options.Set(PathKey, GetPath(request) with { Merge = merge });
+    internal static void SetMerge(HttpRequestMessage request, BaggageMerge? merge)
+    {
+        if (merge is not null)
+            request.Options.Set(PathKey, GetPath(request) with { Merge = merge });
+    }
 
     // Where a redirect took the message before is not where it starts: the hop is judged by the real start.
     private static void SetStart(HttpRequestMessage request, object? known)
@@ -154,12 +154,6 @@ internal static class OutboundMessage
         return known as Path ?? new Path(known as Uri ?? request.RequestUri!, null, null);
     }
 
-    /// <param name="Caller">The caller's foreign members; null when there were none.</param>
-    /// <param name="Written">
-    /// The line we wrote; null when nothing of ours is in it, because then somebody else may write the very same.
-    /// </param>
-    internal sealed record Merge(string? Caller, string? Written);
-
     // Immutable: copies of a message share it.
-    private sealed record Path(Uri Start, Uri? Denied, Merge? Merge);
+    private sealed record Path(Uri Start, Uri? Denied, BaggageMerge? Merge);
 }

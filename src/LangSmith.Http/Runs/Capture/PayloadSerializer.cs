@@ -1,47 +1,73 @@
-using System.Buffers;
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Propagation;
 
 namespace LangSmith.Http.Runs.Capture;
 
-/// <summary>Turns what users hand over into JSON, at once: what happens to the object afterwards changes nothing.</summary>
+/// <summary>Serialises the objects users hand over, at once: later changes of the object change nothing.</summary>
 internal static partial class PayloadSerializer
 {
-    // Text stays text: what is percent-encoded into a header must not be escaped before.
-    private static readonly Primitives Json = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    private static readonly Primitives Json = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { Encoder = RawJson.Encoder });
 
     /// <summary>The default of <see cref="LangSmithOptions.JsonSerializerOptions"/>.</summary>
     internal static JsonSerializerOptions DefaultOptions { get; } = CreateDefaultOptions();
 
-    /// <summary>Serialises a value; what cannot be serialised becomes its type's name, and <paramref name="error"/> says why.</summary>
-    internal static JsonElement Serialize(object? value, JsonSerializerOptions options, out Exception? error)
+    /// <summary>
+    /// Serialises a value to UTF-8. If it cannot be serialised, its type's name is returned, and <paramref name="error"/> says
+    /// why.
+    /// </summary>
+    internal static byte[] Serialize(object? value, JsonSerializerOptions options, out Exception? error)
     {
         error = null;
         try
         {
             return value switch
             {
-                null => JsonSerializer.SerializeToElement(null, Json.String!),
-                string text => JsonSerializer.SerializeToElement(text, Json.String),
-                JsonElement { ValueKind: JsonValueKind.Undefined } => JsonSerializer.SerializeToElement(null, Json.String!),
-                // The document it belongs to may be disposed before the run ends.
-                JsonElement element => element.Clone(),
+                null or JsonElement { ValueKind: JsonValueKind.Undefined } => "null"u8.ToArray(),
+                string text => Serialize(text),
+                JsonElement element => RawJson.GetUtf8(element),
+                JsonPayload payload => payload.Utf8.ToArray(),
                 _ when IsLeftAlone(value.GetType()) => throw new NotSupportedException("The value is work still to be done, or an HTTP message; tracing leaves it alone."),
-                _ => JsonSerializer.SerializeToElement(value, options.GetTypeInfo(value.GetType())),
+                _ => JsonSerializer.SerializeToUtf8Bytes(value, options.GetTypeInfo(value.GetType())),
             };
         }
         catch (Exception exception)
         {
             // The object's getters, its converters and its missing metadata are the user's; the traced call is not to fail for them.
             error = exception;
-            return JsonSerializer.SerializeToElement(value!.GetType().FullName ?? value.GetType().Name, Json.String);
+            return Serialize(value!.GetType().FullName ?? value.GetType().Name);
         }
     }
+
+    internal static byte[] Serialize(string text) => JsonSerializer.SerializeToUtf8Bytes(text, Json.String);
+
+    internal static byte[] Serialize(IEnumerable<string> values) => JsonSerializer.SerializeToUtf8Bytes(values, Json.IEnumerableString);
+
+    /// <summary>Serialises an object with one property, <c>{"name":value}</c>.</summary>
+    internal static byte[] Wrap(string name, byte[] value) => RawJson.Write((name, value), static (writer, state) =>
+    {
+        writer.WriteStartObject();
+        writer.WritePropertyName(state.name);
+        writer.WriteRaw(state.value);
+        writer.WriteEndObject();
+    });
+
+    /// <summary>Serialises an object of values that are JSON already.</summary>
+    internal static byte[] Wrap(IReadOnlyDictionary<string, JsonElement> values) => RawJson.Write(values, static (writer, values) =>
+    {
+        writer.WriteStartObject();
+        foreach (var (name, value) in values)
+        {
+            writer.WritePropertyName(name);
+            writer.WriteRaw(value);
+        }
+
+        writer.WriteEndObject();
+    });
 
     // Reading a task's result blocks, reading a query runs it: what the caller returns is for the caller to consume.
     private static bool IsLeftAlone(Type type)
@@ -70,51 +96,12 @@ internal static partial class PayloadSerializer
                 continue;
             }
 
-            all[key] = Serialize(value, DefaultOptions, out var error);
+            all[key] = RawJson.Parse(Serialize(value, DefaultOptions, out var error));
             if (error is not null)
                 Telemetry.Count(Fault.NotSerializable);
         }
 
         return all;
-    }
-
-    internal static JsonElement Serialize(IEnumerable<string> values) => JsonSerializer.SerializeToElement(values, Json.IEnumerableString);
-
-    internal static JsonElement Serialize(List<JsonElement> values) => Write(values, static (writer, values) =>
-    {
-        writer.WriteStartArray();
-        foreach (var value in values)
-            WriteAsItIs(writer, value);
-        writer.WriteEndArray();
-    });
-
-    /// <summary>An object with one property.</summary>
-    internal static JsonElement Wrap(string name, JsonElement value) => Wrap(new Dictionary<string, JsonElement>(1) { [name] = value });
-
-    internal static JsonElement Wrap(IReadOnlyDictionary<string, JsonElement> values) => Write(values, static (writer, values) =>
-    {
-        writer.WriteStartObject();
-        foreach (var (name, value) in values)
-        {
-            writer.WritePropertyName(name);
-            WriteAsItIs(writer, value);
-        }
-
-        writer.WriteEndObject();
-    });
-
-    // Writing an element as a value unescapes it, and throws on the lone surrogates JavaScript lets through.
-    private static void WriteAsItIs(Utf8JsonWriter writer, JsonElement value) =>
-        writer.WriteRawValue(value.GetRawText(), skipInputValidation: true);
-
-    private static JsonElement Write<TState>(TState state, Action<Utf8JsonWriter, TState> write)
-    {
-        var buffer = new ArrayBufferWriter<byte>(256);
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-            write(writer, state);
-        // What was deep enough to be parsed once is one deeper now.
-        var reader = new Utf8JsonReader(buffer.WrittenSpan, new JsonReaderOptions { MaxDepth = int.MaxValue });
-        return JsonElement.ParseValue(ref reader);
     }
 
     /// <summary>A user's options, able to serialise primitives and, where the application may use reflection, any type.</summary>
@@ -135,7 +122,7 @@ internal static partial class PayloadSerializer
         var options = new JsonSerializerOptions(JsonSerializerDefaults.Web)
         {
             TypeInfoResolver = resolver,
-            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            Encoder = RawJson.Encoder,
             NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals | JsonNumberHandling.AllowReadingFromString,
             ReferenceHandler = ReferenceHandler.IgnoreCycles,
             Converters = { new LeftAloneConverter() },

@@ -1,0 +1,81 @@
+using System.Buffers;
+using System.Globalization;
+#if NET9_0_OR_GREATER
+using System.Runtime.InteropServices;
+#else
+using System.Text;
+#endif
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace LangSmith.Http.Propagation;
+
+/// <summary>
+/// JSON as it was handed over or received, in UTF-8. It is copied byte for byte: writing an element as a value would
+/// unescape it, and throw on the lone surrogates that JavaScript lets through.
+/// </summary>
+internal static class RawJson
+{
+    // The times of runs, in whole microseconds.
+    private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'";
+    private const int TimeLength = 27;
+
+    private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = int.MaxValue };
+
+    /// <summary>Text stays readable, and is not escaped before it is percent-encoded.</summary>
+    internal static JavaScriptEncoder Encoder => JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+
+    internal static JsonWriterOptions WriterOptions { get; } = new() { Encoder = Encoder, SkipValidation = true };
+
+    /// <summary>Parses one value of any depth; the element does not depend on a document.</summary>
+    internal static JsonElement Parse(ReadOnlySpan<byte> utf8)
+    {
+        var reader = new Utf8JsonReader(utf8, ReaderOptions);
+        return JsonElement.ParseValue(ref reader);
+    }
+
+    /// <summary>An element's bytes.</summary>
+    internal static byte[] GetUtf8(JsonElement value) =>
+#if NET9_0_OR_GREATER
+        JsonMarshal.GetRawUtf8Value(value).ToArray();
+#else
+        Encoding.UTF8.GetBytes(value.GetRawText());
+#endif
+
+    /// <summary>How many bytes an element is.</summary>
+    internal static int GetLength(JsonElement value) =>
+#if NET9_0_OR_GREATER
+        JsonMarshal.GetRawUtf8Value(value).Length;
+#else
+        Encoding.UTF8.GetByteCount(value.GetRawText());
+#endif
+
+    /// <summary>Writes a JSON text.</summary>
+    internal static byte[] Write<TState>(TState state, Action<Utf8JsonWriter, TState> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var writer = new Utf8JsonWriter(buffer, WriterOptions))
+            write(writer, state);
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    internal static void WriteRaw(this Utf8JsonWriter writer, ReadOnlySpan<byte> utf8) => writer.WriteRawValue(utf8, skipInputValidation: true);
+
+    internal static void WriteRaw(this Utf8JsonWriter writer, JsonElement value) =>
+#if NET9_0_OR_GREATER
+        writer.WriteRaw(JsonMarshal.GetRawUtf8Value(value));
+#else
+        writer.WriteRaw(GetUtf8(value));
+#endif
+
+    /// <summary>Writes a time as RFC 3339 in UTC and microseconds.</summary>
+    internal static void WriteTime(this Utf8JsonWriter writer, string name, DateTimeOffset time)
+    {
+        Span<byte> text = stackalloc byte[TimeLength];
+        time.UtcDateTime.TryFormat(text, out _, TimeFormat, CultureInfo.InvariantCulture);
+        writer.WriteString(name, text);
+    }
+
+    /// <inheritdoc cref="WriteTime"/>
+    internal static string FormatTime(DateTime utc) => utc.ToString(TimeFormat, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,7 @@
+namespace LangSmith.Http.Propagation;
+
+/// <summary>The metadata keys by which LangSmith groups traces into threads, the first that is set counts.</summary>
+internal static class ThreadKeys
+{
+    internal static IReadOnlyList<string> All { get; } = ["thread_id", "session_id", "conversation_id"];
+}

@@ -1,0 +1,98 @@
+using System.Text.Json;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Propagation;
+
+namespace LangSmith.Http.Runs.Capture;
+
+/// <summary>
+/// Turns what users hand over into JSON and shows it to the redactor: the one way of a payload, metadata or tag into a run.
+/// </summary>
+internal sealed class RunCapture(IRunRedactor? redactor, Func<JsonSerializerOptions> options, FaultLog faults)
+{
+    private const string Withheld = "(withheld: the redactor failed)";
+
+    internal JsonPayload? Inputs(object? inputs) => CaptureObject(RunPart.Inputs, inputs, "input");
+
+    internal JsonPayload? Outputs(object? outputs) => CaptureObject(RunPart.Outputs, outputs, "output");
+
+    internal JsonPayload? Event(object? payload) => payload is null ? null : Redact(RunPart.Event, new JsonPayload(Serialize(payload)));
+
+    internal string Error(string error) => redactor is null
+        ? error
+        : Redact(RunPart.Error, new JsonPayload(PayloadSerializer.Serialize(error)), static redacted => redacted.GetString()) ?? Withheld;
+
+    /// <summary>One key of metadata, ready to be added; null if the redactor failed.</summary>
+    internal Dictionary<string, JsonElement>? Metadata(string key, object? value) =>
+        Metadata(new Dictionary<string, JsonElement>(1) { [key] = RawJson.Parse(Serialize(value)) });
+
+    /// <summary>Metadata, ready to be added; null if the redactor failed.</summary>
+    internal Dictionary<string, JsonElement>? Metadata(Dictionary<string, JsonElement> metadata)
+    {
+        if (redactor is null)
+            return metadata;
+        return Redact(RunPart.Metadata, new JsonPayload(PayloadSerializer.Wrap(metadata)), static redacted =>
+        {
+            var all = new Dictionary<string, JsonElement>();
+            foreach (var property in redacted.EnumerateObject())
+                all[property.Name] = property.Value;
+            return all;
+        });
+    }
+
+    internal string[] Tags(IEnumerable<string> tags)
+    {
+        var given = tags.Where(static tag => !string.IsNullOrEmpty(tag)).Distinct(StringComparer.Ordinal).ToArray();
+        if (redactor is null || given.Length == 0)
+            return given;
+        return Redact(
+            RunPart.Tags,
+            new JsonPayload(PayloadSerializer.Serialize(given)),
+            static redacted => redacted.EnumerateArray().Select(static tag => tag.GetString() ?? "").ToArray()) ?? [];
+    }
+
+    /// <summary>A sequence of the user's, read once: it may be made as it is read, and change while it is.</summary>
+    internal T[] Given<T>(IEnumerable<T>? items, string name)
+    {
+        if (items is null or T[] { Length: 0 })
+            return [];
+        var given = new List<T>();
+        faults.Guard(Fault.CallbackFailed, name, (given, items), static state => state.given.AddRange(state.items));
+        return [.. given];
+    }
+
+    internal byte[] Serialize(object? value)
+    {
+        var json = PayloadSerializer.Serialize(value, options(), out var error);
+        if (error is not null)
+            faults.Report(Fault.NotSerializable, value!.GetType().ToString(), error);
+        return json;
+    }
+
+    private JsonPayload? CaptureObject(RunPart part, object? value, string name)
+    {
+        if (value is null)
+            return null;
+        var payload = value as JsonPayload ?? new JsonPayload(Serialize(value));
+        if (!payload.IsObject)
+            payload = new JsonPayload(PayloadSerializer.Wrap(name, payload.Utf8.ToArray()));
+        return Redact(part, payload) ?? new JsonPayload(PayloadSerializer.Wrap(name, PayloadSerializer.Serialize(Withheld)));
+    }
+
+    private JsonPayload? Redact(RunPart part, JsonPayload payload) =>
+        redactor is null ? payload : Redact(part, payload, static redacted => JsonPayload.From(redacted));
+
+    // Null means withheld. The redactor may return broken JSON, or throw while it is read: it is read in here.
+    private TPart? Redact<TPart>(RunPart part, JsonPayload payload, Func<JsonElement, TPart?> read)
+    {
+        TPart? redacted = default;
+        faults.Guard(Fault.RedactorFailed, "IRunRedactor.Redact", payload, payload =>
+        {
+            var value = payload.Element;
+            var result = redactor!.Redact(part, value);
+            if (part != RunPart.Event && result.ValueKind != value.ValueKind)
+                throw new InvalidOperationException($"The redactor made {part} from {value.ValueKind} into {result.ValueKind}.");
+            redacted = read(result.Clone());
+        });
+        return redacted;
+    }
+}

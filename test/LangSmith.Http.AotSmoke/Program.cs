@@ -113,7 +113,8 @@ await using (var local = new ServiceCollection()
     local.GetRequiredService<LangSmithTracer>().Run("local", static _ => "recorded", "what?");
 }
 
-if (collector.AssertOneTrace().Root is not { Name: "local", Service: "smoke" } recorded || recorded.Outputs?.GetRawText() != """{"output":"recorded"}""")
+var recorded = collector.AssertOneTrace().Root!;
+if (recorded.Name != "local" || recorded.Service != "smoke" || recorded.Outputs?.GetRawText() != """{"output":"recorded"}""")
     problems.Add($"the collector recorded {collector.Traces[0]}");
 
 // The server's run ends behind the response.

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-// Trimmed, and compiled ahead of time: exits 0 when a run's headers arrive, its payloads are recorded, a server continues
-// it, and another run is posted, by the same server taken for LangSmith.
+// Trimmed, and compiled ahead of time. Exits 0 if a run's headers arrive, its payloads are recorded, a server continues it,
+// and a collector receives another run from the exporter and shows it.
 var builder = WebApplication.CreateSlimBuilder();
 builder.WebHost.UseUrls("http://127.0.0.1:0");
 builder.Logging.ClearProviders();
@@ -23,14 +23,6 @@ builder.Services.AddLangSmithInbound(options =>
 await using var app = builder.Build();
 app.UseLangSmithTracing();
 app.MapGet("/answers/{topic}", static (HttpContext context) => context.Response.WriteAsync("because"));
-var posted = "";
-app.MapGet("/info", static (HttpContext context) => context.Response.WriteAsync("{}"));
-app.MapPost("/runs/multipart", async (HttpContext context) =>
-{
-    using var reader = new StreamReader(context.Request.Body);
-    posted = $"{context.Request.Headers["x-api-key"]} {await reader.ReadToEndAsync()}";
-    context.Response.StatusCode = StatusCodes.Status202Accepted;
-});
 await app.StartAsync();
 
 var services = new ServiceCollection();
@@ -67,19 +59,63 @@ if (run.Inputs?.GetProperty("question").GetProperty("Text").GetString() != "why?
     problems.Add($"inputs {run.Inputs}");
 if (run.Outputs?.GetProperty("output").GetString() != "because")
     problems.Add($"outputs {run.Outputs}");
-// Configured by name, validated, posted when the container ends.
+
+// Configured by name, validated, posted when the container is disposed.
+await using var collector = await LangSmithCollector.StartAsync();
+var settings = new Dictionary<string, string?>
+{
+    ["LangSmith:Endpoint"] = collector.Endpoint.ToString(),
+    ["LangSmith:ApiKey"] = "key",
+    ["LangSmith:Tracing"] = "true",
+};
 await using (var exporting = new ServiceCollection()
-    .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection([new("LangSmith:Endpoint", app.Urls.First()), new("LangSmith:ApiKey", "key"), new("LangSmith:Tracing", "true")]).Build())
+    .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(settings).Build())
     .AddLangSmith().AddLangSmithExport().BuildServiceProvider())
 {
-    exporting.GetRequiredService<LangSmithTracer>().Run("export", static _ => "exported", "what?");
+    exporting.GetRequiredService<LangSmithTracer>().Run(
+        "export",
+        static run =>
+        {
+            run.AddMetadata("user", "u-2");
+            return "exported";
+        },
+        "what?");
 }
 
-foreach (var part in (string[])["key ------LangSmithFormBoundary", "\"name\":\"export\"", "{\"input\":\"what?\"}", "{\"output\":\"exported\"}"])
+await collector.WaitForRunsAsync(1);
+var exported = collector.AssertOneTrace().Root!;
+if (exported.Name != "export" || exported.Status != RunStatus.Ok)
+    problems.Add($"the collector has {exported.Name}, {exported.Status}");
+if (exported.Inputs?.GetRawText() != """{"input":"what?"}""")
+    problems.Add($"the collector has the inputs {exported.Inputs}");
+if (exported.Outputs?.GetRawText() != """{"output":"exported"}""")
+    problems.Add($"the collector has the outputs {exported.Outputs}");
+if (exported.Metadata.GetValueOrDefault("user").ToString() != "u-2")
+    problems.Add($"the collector has the metadata {string.Join(", ", exported.Metadata.Keys)}");
+
+// Its API and its page, which is an embedded resource.
+using (var browser = new HttpClient { BaseAddress = collector.Endpoint })
 {
-    if (!posted.Contains(part, StringComparison.Ordinal))
-        problems.Add($"posted {posted}, expected {part}");
+    var api = await browser.GetStringAsync(new Uri($"api/runs/{exported.Id}", UriKind.Relative));
+    if (!api.Contains("{\"output\":\"exported\"}", StringComparison.Ordinal))
+        problems.Add($"the collector's API returned {api}");
+    var page = await browser.GetStringAsync(new Uri("", UriKind.Relative));
+    if (!page.Contains("app.js", StringComparison.Ordinal))
+        problems.Add($"the collector's page is {page}");
 }
+
+// A recorder writes into the collector without HTTP.
+collector.Clear();
+await using (var local = new ServiceCollection()
+    .AddLangSmith(static options => options.Tracing = true)
+    .AddSingleton(collector.CreateRecorder("smoke")).BuildServiceProvider())
+{
+    local.GetRequiredService<LangSmithTracer>().Run("local", static _ => "recorded", "what?");
+}
+
+var recorded = collector.AssertOneTrace().Root!;
+if (recorded.Name != "local" || recorded.Service != "smoke" || recorded.Outputs?.GetRawText() != """{"output":"recorded"}""")
+    problems.Add($"the collector recorded {collector.Traces[0]}");
 
 // The server's run ends behind the response.
 await app.StopAsync();

@@ -1,5 +1,6 @@
 using LangSmith.Http;
 using LangSmith.Http.DependencyInjection;
+using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Export.DependencyInjection;
 using LangSmith.Http.Export.Diagnostics;
 using LangSmith.Http.Export.Model;
@@ -16,9 +17,6 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the exporter.</summary>
 public static class LangSmithExportServiceCollectionExtensions
 {
-    private static readonly Func<IServiceProvider, object> DefaultSource = static provider =>
-        new ConfigureLangSmithExportOptions(provider.GetService<IConfiguration>()?.GetSection(LangSmithOptions.SectionName));
-
     /// <summary>
     /// Posts runs to LangSmith: registers <see cref="LangSmithExporter"/> as the <see cref="IRunRecorder"/>, and what
     /// <c>AddLangSmith()</c> registers. Where there is an <see cref="IConfiguration"/>, its section <c>LangSmith</c> is
@@ -42,8 +40,8 @@ public static class LangSmithExportServiceCollectionExtensions
             return services;
 
         services.AddOptions<LangSmithExportOptions>().ValidateOnStart();
-        // First of all sources, whatever was configured before this call: code wins over configuration.
-        services.Insert(0, new ServiceDescriptor(typeof(IConfigureOptions<LangSmithExportOptions>), DefaultSource, ServiceLifetime.Singleton));
+        // Before all code, whatever was configured before this call.
+        services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithExportOptions>, ConfigureLangSmithExportOptions>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithExportOptions>, LangSmithExportOptionsValidator>());
         AddClient(services);
         services.AddSingleton(static provider =>
@@ -51,11 +49,14 @@ public static class LangSmithExportServiceCollectionExtensions
             var options = provider.GetRequiredService<IOptions<LangSmithExportOptions>>().Value;
             options.ServiceName ??= provider.GetService<IHostEnvironment>()?.ApplicationName;
             var state = provider.GetRequiredService<LiveTracingState>().State;
+            var logger = QuietLogger.Wrap(provider.GetRequiredService<ILoggerFactory>().CreateLogger(ExportLog.Category));
+            foreach (var warning in options.Notes.Warnings)
+                Log.ConfigurationWarning(logger, warning);
             return new LangSmithExporter(
                 ExportSettingsReader.TryRead(options, out var errors, () => state.IsEnabled) ?? throw new OptionsValidationException(Options.Options.DefaultName, typeof(LangSmithExportOptions), errors),
                 ExportClient.Create(provider),
                 provider.GetService<TimeProvider>() ?? TimeProvider.System,
-                provider.GetRequiredService<ILoggerFactory>().CreateLogger(ExportLog.Category));
+                logger);
         });
         services.AddSingleton<IRunRecorder>(static provider => provider.GetRequiredService<LangSmithExporter>());
         services.AddSingleton<IHostedService, ExportLifetime>();
@@ -64,7 +65,7 @@ public static class LangSmithExportServiceCollectionExtensions
 
     /// <inheritdoc cref="AddLangSmithExport(IServiceCollection)"/>
     /// <param name="services">The services.</param>
-    /// <param name="configure">Sets options; it wins over environment and configuration.</param>
+    /// <param name="configure">Sets options; it wins over variables and sections.</param>
     public static IServiceCollection AddLangSmithExport(this IServiceCollection services, Action<LangSmithExportOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
@@ -75,16 +76,12 @@ public static class LangSmithExportServiceCollectionExtensions
 
     /// <inheritdoc cref="AddLangSmithExport(IServiceCollection)"/>
     /// <param name="services">The services.</param>
-    /// <param name="section">The section to read besides <c>LangSmith</c>, and over it; it is read once.</param>
+    /// <param name="section">The section to read besides <c>LangSmith</c>, and over it, for the options of all packages.</param>
     public static IServiceCollection AddLangSmithExport(this IServiceCollection services, IConfigurationSection section)
     {
         ArgumentNullException.ThrowIfNull(section);
         services.AddLangSmith(section);
         services.AddLangSmithExport();
-        // Behind the sections that are there, and before all code.
-        var last = services.Last(static service => ReferenceEquals(service.ImplementationFactory, DefaultSource)
-            || service.ImplementationInstance is ConfigureLangSmithExportOptions);
-        services.Insert(services.IndexOf(last) + 1, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithExportOptions>>(new ConfigureLangSmithExportOptions(section)));
         return services;
     }
 

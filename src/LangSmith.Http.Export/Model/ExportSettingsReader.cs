@@ -1,19 +1,25 @@
 using System.Globalization;
-using LangSmith.Http.Export.DependencyInjection;
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs;
 
 namespace LangSmith.Http.Export.Model;
 
-/// <summary>Puts options and environment together, and says what is wrong with them and what to do.</summary>
+/// <summary>Makes the settings in force of the options, the process's environment included, and finds what is wrong with them.</summary>
 internal static class ExportSettingsReader
 {
     private const string DefaultEndpoint = "https://api.smith.langchain.com";
 
     internal static ExportSettings? TryRead(LangSmithExportOptions options, out List<string> errors, Func<bool>? isEnabled = null)
     {
-        errors = [.. options.ConfigurationErrors];
-        var endpoint = ReadEndpoint(options, errors);
-        var key = ReadKey(options, errors);
-        var rate = ReadRate(options, errors);
+        // Without a container nothing has configured the options yet.
+        var environment = new LangSmithExportOptions();
+        environment.ReadFrom(ConfigurationReader.OfProcess);
+        errors = [.. options.Notes.Errors.Union(environment.Notes.Errors).Where(error => !IsSet(options, error.Option)).Select(static error => error.Message)];
+        var endpoint = ReadEndpoint(Pick(nameof(options.Endpoint), options, environment, static options => options.Endpoint), errors);
+        var key = ReadKey(Pick(nameof(options.ApiKey), options, environment, static options => options.ApiKey), errors);
+        var workspace = ReadWorkspace(Pick(nameof(options.WorkspaceId), options, environment, static options => options.WorkspaceId), errors);
+        var rate = options.SamplingRate ?? environment.SamplingRate ?? 1;
+        Check(errors, rate is >= 0 and <= 1, string.Create(CultureInfo.InvariantCulture, $"SamplingRate is {rate}. Give 0 to 1."));
         Check(errors, options.MaxQueuedOperations >= 1, $"MaxQueuedOperations is {options.MaxQueuedOperations}. Give at least 1.");
         Check(errors, options.MaxQueuedBytes >= 65_536, $"MaxQueuedBytes is {options.MaxQueuedBytes}. Give at least 65536.");
         Check(errors, options.MaxBatchOperations is >= 1 and <= 1000, $"MaxBatchOperations is {options.MaxBatchOperations}. Give 1 to 1000.");
@@ -24,39 +30,52 @@ internal static class ExportSettingsReader
         foreach (var (name, value) in options.Headers)
         {
             if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase) || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase))
-                errors.Add($"Headers has '{name}', which describes the body. Take it out: the exporter sets it.");
-            else if (!HttpHeaderText.IsName(name) || !HttpHeaderText.IsValue(value))
-                errors.Add($"Headers has '{(HttpHeaderText.IsName(name) ? name : "a name")}' that is no HTTP header. Names are tokens, values have no line breaks.");
+                errors.Add($"Headers has '{name}', which describes the body. Remove it: the exporter sets it.");
+            else if (!HttpToken.IsToken(name) || !IsHeaderValue(value))
+                errors.Add($"Headers has '{(HttpToken.IsToken(name) ? name : "a name")}' that is no HTTP header. Names are tokens, values have no line breaks.");
         }
 
-        var workspace = ReadWorkspace(options, errors);
-        var hideInputs = ReadFlag(options.HideInputs, "HIDE_INPUTS", errors);
-        var hideOutputs = ReadFlag(options.HideOutputs, "HIDE_OUTPUTS", errors);
-        var hideMetadata = ReadFlag(options.HideMetadata, "HIDE_METADATA", errors);
         if (errors.Count > 0 || endpoint is null)
             return null;
         return new ExportSettings
         {
             Options = options,
-            IsEnabled = isEnabled ?? (static () => true),
+            IsEnabled = isEnabled ?? (static () => TracingState.OfProcess.IsEnabled),
             Endpoint = endpoint,
             ApiKey = key,
             WorkspaceId = workspace,
-            RevisionId = Clean(Variable("REVISION_ID").Value),
+            RevisionId = options.RevisionId ?? environment.RevisionId,
             SamplingRate = rate,
-            HideInputs = hideInputs,
-            HideOutputs = hideOutputs,
-            HideMetadata = hideMetadata,
+            HideInputs = options.HideInputs ?? environment.HideInputs ?? false,
+            HideOutputs = options.HideOutputs ?? environment.HideOutputs ?? false,
+            HideMetadata = options.HideMetadata ?? environment.HideMetadata ?? false,
             Runtime = ExportSettings.DescribeRuntime(options.ServiceName),
         };
     }
 
-    private static Uri? ReadEndpoint(LangSmithExportOptions options, List<string> errors)
+    private static Setting Pick(string option, LangSmithExportOptions options, LangSmithExportOptions environment, Func<LangSmithExportOptions, string?> get)
     {
-        var (source, value) = options.Endpoint is null ? Variable("ENDPOINT") : ("Endpoint", options.Endpoint);
-        if (options.Endpoint is not null && string.IsNullOrWhiteSpace(options.Endpoint))
+        var source = get(options) is null ? environment : options;
+        var value = get(source);
+        return new Setting(source.Notes.SourceOf(option, value), value);
+    }
+
+    // An option that was set in code does not fail for what configured it before.
+    private static bool IsSet(LangSmithExportOptions options, string option) => option switch
+    {
+        nameof(options.SamplingRate) => options.SamplingRate is not null,
+        nameof(options.HideInputs) => options.HideInputs is not null,
+        nameof(options.HideOutputs) => options.HideOutputs is not null,
+        nameof(options.HideMetadata) => options.HideMetadata is not null,
+        _ => false,
+    };
+
+    private static Uri? ReadEndpoint(Setting setting, List<string> errors)
+    {
+        var (source, value) = setting;
+        if (value is not null && string.IsNullOrWhiteSpace(value))
         {
-            errors.Add($"Endpoint is blank. Give LangSmith's address, or leave it null for LANGSMITH_ENDPOINT or {DefaultEndpoint}.");
+            errors.Add($"{source} is blank. Give LangSmith's address, or leave it null for LANGSMITH_ENDPOINT or {DefaultEndpoint}.");
             return null;
         }
 
@@ -94,57 +113,31 @@ internal static class ExportSettingsReader
         return endpoint;
     }
 
-    private static string? ReadKey(LangSmithExportOptions options, List<string> errors)
+    private static string? ReadKey(Setting setting, List<string> errors)
     {
-        if (options.ApiKey is not null && string.IsNullOrWhiteSpace(options.ApiKey))
-            errors.Add("ApiKey is blank. Give the key, or leave it null for LANGSMITH_API_KEY.");
-        var (source, value) = options.ApiKey is null ? Variable("API_KEY") : ("ApiKey", options.ApiKey);
-        var key = Clean(value);
-        if (key is not null && !HttpHeaderText.IsValue(key))
-            errors.Add($"{source} has characters no header can have, such as a line break. Copy it again.");
+        if (setting.Value is not null && string.IsNullOrWhiteSpace(setting.Value))
+            errors.Add($"{setting.Source} is blank. Give the key, or leave it null for LANGSMITH_API_KEY.");
+        var key = Clean(setting.Value);
+        if (key is not null && !IsHeaderValue(key))
+            errors.Add($"{setting.Source} has characters no header can have, such as a line break. Copy it again.");
         return key;
     }
 
-    private static string? ReadWorkspace(LangSmithExportOptions options, List<string> errors)
+    private static string? ReadWorkspace(Setting setting, List<string> errors)
     {
-        if (options.WorkspaceId is not null && string.IsNullOrWhiteSpace(options.WorkspaceId))
-            errors.Add("WorkspaceId is blank. Give the workspace's id, or leave it null for LANGSMITH_WORKSPACE_ID.");
-        var (source, value) = options.WorkspaceId is null ? Variable("WORKSPACE_ID") : ("WorkspaceId", options.WorkspaceId);
+        var (source, value) = setting;
+        if (value is not null && string.IsNullOrWhiteSpace(value))
+            errors.Add($"{source} is blank. Give the workspace's id, or leave it null for LANGSMITH_WORKSPACE_ID.");
         var workspace = Clean(value);
         if (workspace is not null && LooksLikeKey(workspace))
             errors.Add($"{source} looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and {source} to the workspace's id, a UUID.");
-        else if (workspace is not null && !HttpHeaderText.IsValue(workspace))
+        else if (workspace is not null && !IsHeaderValue(workspace))
             errors.Add($"{source} has characters no header can have, such as a line break. Copy it again.");
         return workspace;
     }
 
-    private static double ReadRate(LangSmithExportOptions options, List<string> errors)
-    {
-        if (options.SamplingRate is { } given)
-        {
-            Check(errors, given is >= 0 and <= 1, string.Create(CultureInfo.InvariantCulture, $"SamplingRate is {given}. Give 0 to 1."));
-            return given;
-        }
-
-        var (source, value) = Variable("TRACING_SAMPLING_RATE");
-        if (Clean(value) is not { } text)
-            return 1;
-        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate is >= 0 and <= 1)
-            return rate;
-        errors.Add($"{source} is '{text}'. Set it to a number from 0 to 1.");
-        return 1;
-    }
-
-    // What somebody wanted hidden must not be sent because of how they wrote it.
-    private static bool ReadFlag(bool? given, string name, List<string> errors)
-    {
-        var (source, value) = Variable(name);
-        if (given is not null || Clean(value) is not { } text)
-            return given ?? false;
-        if (!bool.TryParse(text, out var flag))
-            errors.Add($"{source} is '{text}'. Set it to true or false.");
-        return flag;
-    }
+    // Checked at start, so that no request fails for it.
+    private static bool IsHeaderValue(string? text) => text is not null && text.All(static c => c is >= ' ' and <= '~' or '\t');
 
     private static void Check(List<string> errors, bool holds, string error)
     {
@@ -155,19 +148,8 @@ internal static class ExportSettingsReader
     // The wrong variable: what it holds must not get into an error, and so into a log.
     private static bool LooksLikeKey(string text) => text.StartsWith("lsv2_", StringComparison.Ordinal) || text.StartsWith("ls__", StringComparison.Ordinal);
 
-    // As .env files leave them.
+    // As it is pasted.
     private static string? Clean(string? text) => text?.Trim().Trim('"', '\'').Trim() is { Length: > 0 } clean ? clean : null;
-
-    private static (string Name, string? Value) Variable(string name)
-    {
-        foreach (var prefix in (ReadOnlySpan<string>)["LANGSMITH_", "LANGCHAIN_"])
-        {
-            if (Environment.GetEnvironmentVariable(prefix + name) is { } value && !string.IsNullOrWhiteSpace(value))
-                return (prefix + name, value);
-        }
-
-        return ("LANGSMITH_" + name, null);
-    }
 
     // An address may have a password in it, and its query a key.
     private static string Redact(string text)

@@ -12,8 +12,6 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers LangSmith runs and propagation.</summary>
 public static class LangSmithServiceCollectionExtensions
 {
-    private static readonly Func<IServiceProvider, object> DefaultSource = static provider => provider.GetRequiredService<ConfigureFromSection>().Source;
-
     /// <summary>
     /// Registers <see cref="LangSmithTracer"/> and <see cref="LangSmithPropagationHandler"/>. Where there is an
     /// <see cref="IConfiguration"/>, its section <c>LangSmith</c> is read. Calling it twice is calling it once.
@@ -50,12 +48,12 @@ public static class LangSmithServiceCollectionExtensions
             provider.GetRequiredService<OutboundPolicies>().Get(Options.Options.DefaultName)));
         services.AddLogging();
 
-        // First of all sources, whatever was configured before this call: code wins over configuration.
-        if (!services.Any(static service => service.ServiceType == typeof(ConfigureFromSection)))
+        if (!services.Any(static service => service.ServiceType == typeof(ContainerConfiguration)))
         {
-            services.AddSingleton<ConfigureFromSection>();
-            services.Insert(0, new ServiceDescriptor(typeof(IConfigureOptions<LangSmithOptions>), DefaultSource, ServiceLifetime.Singleton));
-            services.AddSingleton<IOptionsChangeTokenSource<LangSmithOptions>>(static provider => provider.GetRequiredService<ConfigureFromSection>().Source);
+            services.AddSingleton<ContainerConfiguration>();
+            // Before all code, whatever was configured before this call.
+            services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithOptions>, ConfigureLangSmithOptions>());
+            services.AddSingleton<IOptionsChangeTokenSource<LangSmithOptions>, ConfigureLangSmithOptions>();
         }
 
         return services;
@@ -63,7 +61,7 @@ public static class LangSmithServiceCollectionExtensions
 
     /// <inheritdoc cref="AddLangSmith(IServiceCollection)"/>
     /// <param name="services">The services.</param>
-    /// <param name="configure">Sets options; it wins over environment and configuration.</param>
+    /// <param name="configure">Sets options; it wins over variables and sections.</param>
     public static IServiceCollection AddLangSmith(this IServiceCollection services, Action<LangSmithOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
@@ -74,24 +72,15 @@ public static class LangSmithServiceCollectionExtensions
 
     /// <inheritdoc cref="AddLangSmith(IServiceCollection)"/>
     /// <param name="services">The services.</param>
-    /// <param name="section">The section to read besides <c>LangSmith</c>, and over it. It may change while the application runs.</param>
+    /// <param name="section">
+    /// The section to read besides <c>LangSmith</c>, and over it, for the options of all packages. It may change while the
+    /// application runs.
+    /// </param>
     public static IServiceCollection AddLangSmith(this IServiceCollection services, IConfigurationSection section)
     {
         ArgumentNullException.ThrowIfNull(section);
         services.AddLangSmith();
-        var source = new ConfigureLangSmithOptions(section);
-        // Behind the sections that are there, and before all code.
-        var last = services.Last(static service => ReferenceEquals(service.ImplementationFactory, DefaultSource)
-            || (service.ServiceType == typeof(IConfigureOptions<LangSmithOptions>) && service.ImplementationInstance is ConfigureLangSmithOptions));
-        services.Insert(services.IndexOf(last) + 1, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithOptions>>(source));
-        services.AddSingleton<IOptionsChangeTokenSource<LangSmithOptions>>(source);
+        services.AddSingleton(new ContainerConfiguration.AddedSection(section));
         return services;
-    }
-
-    // The container's own configuration, when it has one.
-    private sealed class ConfigureFromSection(IServiceProvider provider)
-    {
-        internal ConfigureLangSmithOptions Source { get; } =
-            new(provider.GetService<IConfiguration>()?.GetSection(LangSmithOptions.SectionName));
     }
 }

@@ -33,4 +33,7 @@ internal static partial class Log
 
     [LoggerMessage(8, LogLevel.Warning, "A value of type {Type} could not be serialised; its type name was recorded instead. Further failures are only counted (langsmith.http.faults, kind=not_serializable).", EventName = "NotSerializable")]
     internal static partial void NotSerializable(ILogger logger, string type, Exception exception);
+
+    [LoggerMessage(10, LogLevel.Warning, "{Warning}", EventName = "ConfigurationWarning")]
+    internal static partial void ConfigurationWarning(ILogger logger, string warning);
 }

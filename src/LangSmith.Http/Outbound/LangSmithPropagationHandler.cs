@@ -29,7 +29,7 @@ namespace LangSmith.Http;
 public sealed class LangSmithPropagationHandler : DelegatingHandler
 {
     private readonly object _gate = new();
-    private TracingState? _state;
+    private TracingState _state = TracingState.OfProcess;
     private ClientPolicy _client = new(OutboundPolicy.Default);
     private volatile PrimaryHandler? _primary;
 
@@ -115,7 +115,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     {
         if (OutboundMessage.IsSuppressed(request))
             return Refuse(request, primary, context, OutboundReason.Suppressed);
-        if (_state is { IsEnabled: false } || ambient is { Enabled: false })
+        if (!_state.IsEnabled || ambient is { Enabled: false })
             return Refuse(request, primary, context, OutboundReason.Off);
 
         var policy = _client.Current;

@@ -1,21 +1,35 @@
 using System.Text.Json;
+using LangSmith.Http.Runs;
 using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http;
 
 /// <summary>
-/// How runs are traced. Precedence: environment, then <c>IConfiguration</c> (section <c>LangSmith</c>), then code; but
-/// where any of them sets <see cref="Enabled"/> to false, that stands.
+/// How runs are traced. Precedence, highest first: code, the variables named here, the section <c>LangSmith</c> of
+/// <c>IConfiguration</c>, the defaults. The one exception is <see cref="Enabled"/>: false from any source wins.
 /// </summary>
+/// <remarks>
+/// A variable is looked up in <c>IConfiguration</c>, then in the process's environment. Each name with the prefix
+/// <c>LANGSMITH_</c> is also read with the prefix <c>LANGCHAIN_</c>. If a variable and the section disagree, one warning
+/// names both.
+/// </remarks>
 public sealed class LangSmithOptions
 {
     /// <summary>The section of <c>IConfiguration</c> that <c>AddLangSmith()</c> reads.</summary>
     public const string SectionName = "LangSmith";
 
     private bool _enabled = true;
+    private string? _project;
+    private string? _agentAddress;
 
-    /// <summary>The kill switch: false means nothing in, nothing out, nothing recorded.</summary>
-    /// <value>Default: true. Once any source has set it to false, setting it to true has no effect.</value>
+    // The destination was configured; a project or address set in code replaces it.
+    private bool _isDestinationConfigured;
+
+    /// <summary>The kill switch: false means no headers in, no headers out, no runs recorded.</summary>
+    /// <value>
+    /// Default: true. Once code, <c>LANGSMITH_ENABLED</c> or the section has set it to false, setting it to true has no
+    /// effect. A variable that is neither <c>true</c> nor <c>false</c> counts as false, and one warning quotes it.
+    /// </value>
     public bool Enabled
     {
         get => _enabled;
@@ -23,31 +37,48 @@ public sealed class LangSmithOptions
     }
 
     /// <summary>
-    /// Whether own runs are recorded. While it is false, or there is no <see cref="IRunRecorder"/>, a parent from a
-    /// trusted caller is passed on unchanged and own runs are not created.
+    /// Whether own runs are recorded. While it is false, or there is no <see cref="IRunRecorder"/>, the parent of a trusted
+    /// caller is forwarded unchanged and own runs are not created.
     /// </summary>
     /// <value>
-    /// Default: null, which asks the environment: <c>LANGSMITH_TRACING_V2</c>, <c>LANGCHAIN_TRACING_V2</c>,
-    /// <c>LANGSMITH_TRACING</c>, <c>LANGCHAIN_TRACING</c>; the first that is set decides, and only <c>true</c> means on.
+    /// Default: <c>LANGSMITH_TRACING_V2</c>, else <c>LANGSMITH_TRACING</c>, else the section, else false. A variable switches
+    /// tracing on only if it is <c>true</c>, in any case; for a text that is not <c>false</c> either, one warning quotes it.
     /// </value>
     public bool? Tracing { get; set; }
 
     /// <summary>The project of traces that start here.</summary>
     /// <value>
-    /// Default: null, which asks the environment: <c>LANGSMITH_PROJECT</c>, <c>LANGCHAIN_PROJECT</c>,
-    /// <c>LANGSMITH_SESSION</c>, <c>LANGCHAIN_SESSION</c>, else <c>default</c>.
+    /// Default: <c>HOSTED_LANGSERVE_PROJECT_NAME</c>, else <c>LANGSMITH_PROJECT</c>, else <c>LANGSMITH_SESSION</c>, else the
+    /// section, else <c>default</c>.
     /// </value>
-    public string? Project { get; set; }
+    public string? Project
+    {
+        get => _project;
+        set
+        {
+            if (value is not null && _isDestinationConfigured)
+                (_agentAddress, _isDestinationConfigured) = (null, false);
+            _project = value;
+        }
+    }
 
     /// <summary>
     /// The agent address of traces that start here, instead of a <see cref="Project"/>:
     /// <c>lrn:agents/&lt;id&gt;/environments/&lt;local, development, staging or production&gt;</c>.
     /// </summary>
     /// <value>
-    /// Default: null, which asks the environment when no project is given: <c>LANGSMITH_AGENT_ID</c> and
-    /// <c>LANGSMITH_AGENT_ENVIRONMENT</c>, both or none.
+    /// Default: <c>LANGSMITH_AGENT_ID</c> and <c>LANGSMITH_AGENT_ENVIRONMENT</c>, both or none; else the section, else null.
     /// </value>
-    public string? AgentAddress { get; set; }
+    public string? AgentAddress
+    {
+        get => _agentAddress;
+        set
+        {
+            if (value is not null && _isDestinationConfigured)
+                (_project, _isDestinationConfigured) = (null, false);
+            _agentAddress = value;
+        }
+    }
 
     /// <summary>How inputs, outputs, metadata and event payloads become JSON when they are handed over.</summary>
     /// <value>
@@ -57,6 +88,82 @@ public sealed class LangSmithOptions
     /// </value>
     public JsonSerializerOptions JsonSerializerOptions { get; set; } = PayloadSerializer.DefaultOptions;
 
-    // Set while configuring, reported by the validator: a configuration step must not throw while options reload.
-    internal List<string> ConfigurationErrors { get; } = [];
+    internal ConfigurationNotes Notes { get; } = new();
+
+    /// <summary>Sets what variables and sections say.</summary>
+    internal void ReadFrom(ConfigurationReader configuration)
+    {
+        if (ReadSwitch(nameof(Enabled), configuration.Section(nameof(Enabled))) == false
+            | ReadSwitch(nameof(Enabled), configuration.Variables.Find("ENABLED"), "Runs are not recorded and no headers are sent.") == false)
+            Enabled = false;
+        Tracing = ReadSwitch(
+            nameof(Tracing),
+            ConfigurationReader.Choose(configuration.Variables.Find("TRACING_V2", "TRACING"), configuration.Section(nameof(Tracing)), Notes),
+            "Runs are not recorded.");
+        ReadDestination(configuration);
+    }
+
+    /// <summary>Finds what is invalid, and the remedy.</summary>
+    internal List<string> FindErrors()
+    {
+        var hasDestination = Project is not null || AgentAddress is not null;
+        var errors = Notes.Errors
+            .Where(error => !(error.Option == nameof(Tracing) && Tracing is not null) && !(error.Option == nameof(Project) && hasDestination))
+            .Select(static error => error.Message).ToList();
+        if (Project is not null && string.IsNullOrWhiteSpace(Project))
+            errors.Add("Project is blank. Give the project's name, or leave it null for LANGSMITH_PROJECT.");
+        if (Project is not null && AgentAddress is not null)
+            errors.Add("Project and AgentAddress are both set. A run goes to one of them: remove one.");
+        else if (AgentAddress is not null && Propagation.AgentAddress.Normalize(AgentAddress) is null)
+            errors.Add($"AgentAddress is '{AgentAddress}'. Write lrn:agents/<id>/environments/<local, development, staging or production>, the id in lower case letters, digits and hyphens.");
+        if (JsonSerializerOptions is null)
+            errors.Add("JsonSerializerOptions is null. Leave the default, or give options with a TypeInfoResolver for your types.");
+        return errors;
+    }
+
+    // A variable that is set and not true means off: operators write 0, no and off. A section is checked like code.
+    private bool? ReadSwitch(string option, Setting setting, string? consequence = null)
+    {
+        if (setting.Value is not { } text)
+            return null;
+        if (bool.TryParse(text, out var value))
+            return value;
+        if (!setting.IsVariable)
+        {
+            Notes.Errors.Add((option, $"{setting.Source} is '{text}'. Set it to true or false."));
+            return null;
+        }
+
+        Notes.Warnings.Add($"{setting.Source} is '{text}', which is neither true nor false. {consequence} Set it to true or false.");
+        return false;
+    }
+
+    private void ReadDestination(ConfigurationReader configuration)
+    {
+        var variables = configuration.Variables;
+        var (id, environment) = (variables.Find("AGENT_ID"), variables.Find("AGENT_ENVIRONMENT"));
+        var project = variables.Get("HOSTED_LANGSERVE_PROJECT_NAME") is { Value: not null } hosted ? hosted : variables.Find("PROJECT", "SESSION");
+        var (projectInSection, addressInSection) = (configuration.Section(nameof(Project)), configuration.Section(nameof(AgentAddress)));
+        Setting address = default;
+        if (id.Value is not null || environment.Value is not null)
+        {
+            if (project.Value is not null)
+                Notes.Errors.Add((nameof(Project), $"{(id.Value is null ? environment : id).Source} and {project.Source} are both set. A run goes to one of them: remove one."));
+            else if (id.Value is null || environment.Value is null)
+                Notes.Errors.Add((nameof(Project), $"{(id.Value is null ? environment : id).Source} is set alone. Set LANGSMITH_AGENT_ID and LANGSMITH_AGENT_ENVIRONMENT, or none."));
+            else if (Propagation.AgentAddress.Normalize($"lrn:agents/{id.Value}/environments/{environment.Value}") is not { } normal)
+                Notes.Errors.Add((nameof(Project), $"{id.Source} is '{id.Value}' and {environment.Source} '{environment.Value}'. The id is lower case letters, digits and hyphens, the environment local, development, staging or production."));
+            else
+                address = id with { Value = normal };
+            if (address.Value is null)
+                return;
+        }
+
+        var inSection = projectInSection.Value is null ? addressInSection : projectInSection;
+        var isVariable = (address.Value ?? project.Value) is not null;
+        ConfigurationReader.Choose(address.Value is null ? project : address, inSection, Notes);
+        _project = isVariable ? project.Value : projectInSection.Value;
+        _agentAddress = isVariable ? address.Value : addressInSection.Value;
+        _isDestinationConfigured = (_project ?? _agentAddress) is not null;
+    }
 }

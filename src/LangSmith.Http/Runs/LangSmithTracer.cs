@@ -1,12 +1,10 @@
 using System.ComponentModel;
 using System.Text.Json;
-using LangSmith.Http.DependencyInjection;
 using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs;
 using LangSmith.Http.Runs.Capture;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LangSmith.Http;
 
@@ -46,8 +44,10 @@ public sealed partial class LangSmithTracer
         IRunRedactor? redactor = null,
         TimeProvider? timeProvider = null,
         ILogger<LangSmithTracer>? logger = null)
-        : this(new TracingState(Validated(options ?? new LangSmithOptions())), recorder, redactor, timeProvider ?? TimeProvider.System, logger ?? (ILogger)NullLogger.Instance)
+        : this(new TracingState(Validated(options ?? new LangSmithOptions())), recorder, redactor, timeProvider ?? TimeProvider.System, QuietLogger.Wrap(logger))
     {
+        foreach (var warning in _state.Warnings)
+            Log.ConfigurationWarning(QuietLogger.Wrap(logger), warning);
     }
 
     internal LangSmithTracer(TracingState state, IRunRecorder? recorder, IRunRedactor? redactor, TimeProvider timeProvider, ILogger logger)
@@ -280,7 +280,9 @@ public sealed partial class LangSmithTracer
 
     private static LangSmithOptions Validated(LangSmithOptions options)
     {
-        var errors = LangSmithOptionsValidator.FindErrors(options);
+        var errors = options.FindErrors();
+        if (options is { Project: null, AgentAddress: null })
+            errors.AddRange(TracingState.ReadProcess().FindErrors());
         return errors.Count == 0 ? options : throw new ArgumentException(string.Join(' ', errors), nameof(options));
     }
 

@@ -192,7 +192,7 @@ public sealed class RegistrationTests
         var messages = exception!.InnerExceptions.Cast<OptionsValidationException>().SelectMany(static inner => inner.Failures);
         Assert.That(messages, Is.EquivalentTo(new[]
         {
-            "LangSmithOptions: Enabled is 'yes'. Set it to true or false.",
+            "LangSmithOptions: LangSmith:Enabled is 'yes'. Set it to true or false.",
             "LangSmithOptions: Project is blank. Give the project's name, or leave it null for LANGSMITH_PROJECT.",
             "LangSmithPropagationOptions of HttpClient 'answers': Targets: 'answers.internal' is not an origin. Write scheme, host and optional port, such as 'https://answers.internal', 'https://*.internal' or 'http://127.0.0.1:8080'.",
             "LangSmithPropagationOptions of HttpClient 'answers': MaxBaggageBytes is 1048576. Set it to a number of bytes from 0 to 8192.",

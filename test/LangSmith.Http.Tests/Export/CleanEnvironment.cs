@@ -15,7 +15,7 @@ public abstract class CleanEnvironment
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
             var name = (string)variable.Key;
-            if (name.StartsWith("LANGSMITH_", StringComparison.Ordinal) || name.StartsWith("LANGCHAIN_", StringComparison.Ordinal))
+            if (name.StartsWith("LANGSMITH_", StringComparison.Ordinal) || name.StartsWith("LANGCHAIN_", StringComparison.Ordinal) || name == "HOSTED_LANGSERVE_PROJECT_NAME")
                 Set(name, null);
         }
     }

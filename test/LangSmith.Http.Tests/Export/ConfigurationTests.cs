@@ -15,11 +15,11 @@ public sealed class ConfigurationTests : CleanEnvironment
     // Option, its variable without the prefix, and four values; the last is the default.
     private static readonly (string Option, string Variable, string[] Values)[] Options =
     [
-        ("Endpoint", "ENDPOINT", ["http://langchain/", "http://langsmith/", "http://configured/", "http://code/", Cloud + "/"]),
-        ("ApiKey", "API_KEY", ["langchain", "langsmith", "configured", "code", ""]),
-        ("WorkspaceId", "WORKSPACE_ID", ["langchain", "langsmith", "configured", "code", ""]),
+        ("Endpoint", "ENDPOINT", ["http://configured/", "http://langchain/", "http://langsmith/", "http://code/", Cloud + "/"]),
+        ("ApiKey", "API_KEY", ["configured", "langchain", "langsmith", "code", ""]),
+        ("WorkspaceId", "WORKSPACE_ID", ["configured", "langchain", "langsmith", "code", ""]),
         ("SamplingRate", "TRACING_SAMPLING_RATE", ["0.1", "0.2", "0.3", "0.4", "1"]),
-        ("HideInputs", "HIDE_INPUTS", ["'true'", "false", "true", "false", "False"]),
+        ("HideInputs", "HIDE_INPUTS", ["true", "'false'", "true", "false", "False"]),
         ("HideOutputs", "HIDE_OUTPUTS", ["True", "false", "true", "false", "False"]),
         ("HideMetadata", "HIDE_METADATA", ["true", "false", "true", "false", "False"]),
     ];
@@ -35,11 +35,11 @@ public sealed class ConfigurationTests : CleanEnvironment
     public void Option_FromSeveralSources_IsTheStrongests(string option, string variable, string[] values, int strongest, bool codeFirst)
     {
         var given = strongest == 4 ? -1 : strongest;
-        if (given >= 0)
-            Set("LANGCHAIN_" + variable, values[0]);
+        var configuration = given >= 0 ? new Dictionary<string, string?> { [$"LangSmith:{option}"] = values[0] } : [];
         if (given >= 1)
-            Set("LANGSMITH_" + variable, values[1]);
-        var configuration = given >= 2 ? new Dictionary<string, string?> { [$"LangSmith:{option}"] = values[2] } : [];
+            Set("LANGCHAIN_" + variable, values[1]);
+        if (given >= 2)
+            Set("LANGSMITH_" + variable, values[2]);
         var services = new ServiceCollection();
         services.AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(configuration).Build());
         if (!codeFirst)
@@ -93,7 +93,7 @@ public sealed class ConfigurationTests : CleanEnvironment
         yield return Code(static options => options.SamplingRate = double.NaN, "SamplingRate is NaN. Give 0 to 1.");
         yield return Code(static options => options.Headers["x y"] = "1", "Headers has 'a name' that is no HTTP header. Names are tokens, values have no line breaks.");
         yield return Code(static options => options.Headers["x-proxy"] = "secret\n", "Headers has 'x-proxy' that is no HTTP header. Names are tokens, values have no line breaks.");
-        yield return Code(static options => options.Headers["content-type"] = "x", "Headers has 'content-type', which describes the body. Take it out: the exporter sets it.");
+        yield return Code(static options => options.Headers["content-type"] = "x", "Headers has 'content-type', which describes the body. Remove it: the exporter sets it.");
         yield return Code(static options => options.MaxQueuedOperations = 0, "MaxQueuedOperations is 0. Give at least 1.");
         yield return Code(static options => options.MaxQueuedBytes = 1, "MaxQueuedBytes is 1. Give at least 65536.");
         yield return Code(static options => options.MaxBatchOperations = 1001, "MaxBatchOperations is 1001. Give 1 to 1000.");
@@ -101,11 +101,11 @@ public sealed class ConfigurationTests : CleanEnvironment
         yield return Code(static options => options.RequestTimeout = TimeSpan.Zero, "RequestTimeout is 00:00:00. Give 1 second to 10 minutes.");
         yield return Code(static options => options.MaxRetryTime = TimeSpan.FromDays(1), "MaxRetryTime is 1.00:00:00. Give 1 second to 1 hour.");
         yield return Code(static options => options.ShutdownTimeout = TimeSpan.FromSeconds(-1), "ShutdownTimeout is -00:00:01. Give 0 to 10 minutes.");
-        yield return Configured("SamplingRate", "half", "SamplingRate is 'half'. Set it to a number from 0 to 1.");
-        yield return Configured("HideInputs", "yes", "HideInputs is 'yes'. Set it to true or false.");
-        yield return Configured("MaxQueuedOperations", "many", "MaxQueuedOperations is 'many'. Set it to a number.");
-        yield return Configured("MaxQueuedBytes", "1 GB", "MaxQueuedBytes is '1 GB'. Set it to a number of bytes.");
-        yield return Configured("FlushInterval", "fast", "FlushInterval is 'fast'. Set it to a time such as 00:00:00.250.");
+        yield return Configured("SamplingRate", "half", "LangSmith:SamplingRate is 'half'. Set it to a number from 0 to 1.");
+        yield return Configured("HideInputs", "yes", "LangSmith:HideInputs is 'yes'. Set it to true or false.");
+        yield return Configured("MaxQueuedOperations", "many", "LangSmith:MaxQueuedOperations is 'many'. Set it to a number.");
+        yield return Configured("MaxQueuedBytes", "1 GB", "LangSmith:MaxQueuedBytes is '1 GB'. Set it to a number of bytes.");
+        yield return Configured("FlushInterval", "fast", "LangSmith:FlushInterval is 'fast'. Set it to a time such as 00:00:00.250.");
 
         static TestCaseData Environment(string variable, string error) => Case(variable.Split('=', 2), null, null, error);
         static TestCaseData Code(Action<LangSmithExportOptions> configure, string error) => Case(null, null, configure, error);
@@ -131,9 +131,9 @@ public sealed class ConfigurationTests : CleanEnvironment
 
     [TestCase("LANGSMITH_AGENT_ID=a", null, null, "LANGSMITH_AGENT_ID is set alone. Set LANGSMITH_AGENT_ID and LANGSMITH_AGENT_ENVIRONMENT, or none.")]
     [TestCase("LANGSMITH_AGENT_ENVIRONMENT=local", null, null, "LANGSMITH_AGENT_ENVIRONMENT is set alone. Set LANGSMITH_AGENT_ID and LANGSMITH_AGENT_ENVIRONMENT, or none.")]
-    [TestCase("LANGSMITH_AGENT_ID=a LANGSMITH_AGENT_ENVIRONMENT=local LANGSMITH_PROJECT=p", null, null, "LANGSMITH_AGENT_ID and LANGSMITH_PROJECT are both set. A run goes to one of them: take one out.")]
+    [TestCase("LANGSMITH_AGENT_ID=a LANGSMITH_AGENT_ENVIRONMENT=local LANGSMITH_PROJECT=p", null, null, "LANGSMITH_AGENT_ID and LANGSMITH_PROJECT are both set. A run goes to one of them: remove one.")]
     [TestCase("LANGSMITH_AGENT_ID=A LANGSMITH_AGENT_ENVIRONMENT=local", null, null, "LANGSMITH_AGENT_ID is 'A' and LANGSMITH_AGENT_ENVIRONMENT 'local'. The id is lower case letters, digits and hyphens, the environment local, development, staging or production.")]
-    [TestCase("", "p", "lrn:agents/a/environments/local", "Project and AgentAddress are both set. A run goes to one of them: take one out.")]
+    [TestCase("", "p", "lrn:agents/a/environments/local", "Project and AgentAddress are both set. A run goes to one of them: remove one.")]
     [TestCase("", null, "a/local", "AgentAddress is 'a/local'. Write lrn:agents/<id>/environments/<local, development, staging or production>, the id in lower case letters, digits and hyphens.")]
     public void Start_WithHalfADestination_SaysWhatItIsAndWhatToDo(string environment, string? project, string? address, string error)
     {

@@ -1,3 +1,4 @@
+using LangSmith.Http.Runs;
 using LangSmith.Http.Outbound.Headers;
 
 namespace LangSmith.Http.Outbound.Redirects;
@@ -94,7 +95,7 @@ internal sealed record PrimaryHandler(string? RedirectsUnseenBecause, bool MayCa
     {
         if (AppContext.TryGetSwitch("System.Net.Http.EnableActivityPropagation", out var isEnabled))
             return !isEnabled;
-        var value = Environment.GetEnvironmentVariable("DOTNET_SYSTEM_NET_HTTP_ENABLEACTIVITYPROPAGATION");
+        var value = LangSmithVariables.OfProcess("DOTNET_SYSTEM_NET_HTTP_ENABLEACTIVITYPROPAGATION");
         return value is not null && (value == "0" || value.Equals("false", StringComparison.OrdinalIgnoreCase));
     }
 }

@@ -1,0 +1,88 @@
+using Microsoft.Extensions.Configuration;
+
+namespace LangSmith.Http.Runs;
+
+/// <summary>
+/// Reads what configures options below code: the variables, and under them the sections. Used by the options of all
+/// packages.
+/// </summary>
+internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnlyList<IConfigurationSection> sections)
+{
+    internal delegate bool TryParse<TValue>(string? text, out TValue value);
+
+    /// <summary>The reader where no container is: the process's environment alone.</summary>
+    internal static ConfigurationReader OfProcess { get; } = new(new LangSmithVariables(null), []);
+
+    internal LangSmithVariables Variables => variables;
+
+    /// <summary>Reads a key of the sections; the last section that has it wins.</summary>
+    internal Setting Section(string key)
+    {
+        for (var i = sections.Count - 1; i >= 0; i--)
+        {
+            if (sections[i][key] is { } value)
+                return new Setting($"{sections[i].Path}:{key}", value);
+        }
+
+        return new Setting(key, null);
+    }
+
+    /// <summary>Reads the children of a key in all sections, in order.</summary>
+    internal IEnumerable<KeyValuePair<string, string?>> Children(string key) => sections
+        .SelectMany(section => section.GetSection(key).GetChildren())
+        .Select(static child => new KeyValuePair<string, string?>(child.Key, child.Value));
+
+    /// <summary>Chooses a setting: the variable, else the section. Notes a warning if both are set and disagree.</summary>
+    internal static Setting Choose(Setting variable, Setting section, ConfigurationNotes notes, bool isSecret = false)
+    {
+        if (variable.Value is null)
+            return section;
+        if (section.Value is { } other && !string.Equals(variable.Value, other.Trim(), StringComparison.OrdinalIgnoreCase))
+        {
+            notes.Warnings.Add(isSecret
+                ? $"{variable.Source} and {section.Source} differ. {variable.Source} is used."
+                : $"{variable.Source} is '{variable.Value}' and {section.Source} is '{other}'. {variable.Source} is used.");
+        }
+
+        return variable;
+    }
+
+    /// <summary>Reads a text. Its source is kept in the notes, so that an error can name it.</summary>
+    internal string? ReadText(string key, string? variable, ConfigurationNotes notes, bool isSecret = false)
+    {
+        var setting = Choose(variable is null ? default : variables.Find(variable), Section(key), notes, isSecret);
+        if (setting.Value is { } value)
+            notes.Sources[key] = new Setting(setting.Source, value);
+        return setting.Value;
+    }
+
+    /// <summary>Reads a value of another type. Notes an error if the text cannot be parsed.</summary>
+    internal TValue? ReadValue<TValue>(string key, string? variable, string expected, TryParse<TValue> parse, ConfigurationNotes notes)
+        where TValue : struct
+    {
+        if (ReadText(key, variable, notes) is not { } text)
+            return null;
+        if (parse(text, out var value))
+            return value;
+        notes.Errors.Add((key, $"{notes.Sources[key].Source} is '{text}'. Set it to {expected}."));
+        return null;
+    }
+}
+
+/// <summary>
+/// What was found while options were configured. A configuration step must not throw while options reload: errors are
+/// reported by the validator, warnings by whoever reads the options.
+/// </summary>
+internal sealed class ConfigurationNotes
+{
+    /// <summary>Errors by the option they leave unset; setting it in code makes an error void.</summary>
+    internal List<(string Option, string Message)> Errors { get; } = [];
+
+    internal List<string> Warnings { get; } = [];
+
+    internal Dictionary<string, Setting> Sources { get; } = [];
+
+    /// <summary>The name of an option's source: a variable or a key, if it configured this value; else the option itself.</summary>
+    internal string SourceOf(string option, string? value) =>
+        Sources.TryGetValue(option, out var setting) && string.Equals(setting.Value, value, StringComparison.Ordinal) ? setting.Source : option;
+}

@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Configuration;
+
+namespace LangSmith.Http.Runs;
+
+/// <summary>
+/// Reads LangSmith's variables: each name from <see cref="IConfiguration"/> (user secrets, .env providers, tests), then from
+/// the process's environment. Blanks and quotes around a value are ignored, and a value without text counts as not set.
+/// </summary>
+internal sealed class LangSmithVariables(IConfiguration? configuration)
+{
+    /// <summary>Finds the first of several variables that is set.</summary>
+    /// <param name="names">The names without prefix; each is tried with <c>LANGSMITH_</c>, then with <c>LANGCHAIN_</c>.</param>
+    /// <returns>The variable; the first name without a value if none is set.</returns>
+    internal Setting Find(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            foreach (var prefix in (ReadOnlySpan<string>)["LANGSMITH_", "LANGCHAIN_"])
+            {
+                if (Get(prefix + name) is { Value: not null } variable)
+                    return variable;
+            }
+        }
+
+        return new Setting("LANGSMITH_" + names[0], null);
+    }
+
+    /// <summary>Reads one variable by its full name.</summary>
+    internal Setting Get(string variable) => new(variable, Clean(configuration?[variable]) ?? Clean(OfProcess(variable))) { IsVariable = true };
+
+    /// <summary>Reads the process's environment. Nothing else in the library does.</summary>
+    internal static string? OfProcess(string variable) => Environment.GetEnvironmentVariable(variable);
+
+    // As .env files leave them.
+    private static string? Clean(string? text) => text?.Trim().Trim('"', '\'').Trim() is { Length: > 0 } clean ? clean : null;
+}
+
+/// <summary>A value that is not set in code, and the name of its source: a variable, or a key such as <c>LangSmith:Project</c>.</summary>
+internal readonly record struct Setting(string Source, string? Value)
+{
+    internal bool IsVariable { get; init; }
+}

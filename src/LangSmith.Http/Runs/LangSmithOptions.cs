@@ -94,12 +94,11 @@ public sealed class LangSmithOptions
     internal void ReadFrom(ConfigurationReader configuration)
     {
         if (ReadSwitch(nameof(Enabled), configuration.Section(nameof(Enabled))) == false
-            | ReadSwitch(nameof(Enabled), configuration.Variables.Find("ENABLED"), "Runs are not recorded and no headers are sent.") == false)
+            | ReadSwitch(nameof(Enabled), configuration.Variables.Find("ENABLED")) == false)
             Enabled = false;
         Tracing = ReadSwitch(
             nameof(Tracing),
-            ConfigurationReader.Choose(configuration.Variables.Find("TRACING_V2", "TRACING"), configuration.Section(nameof(Tracing)), Notes),
-            "Runs are not recorded.");
+            ConfigurationReader.Choose(configuration.Variables.Find("TRACING_V2", "TRACING"), configuration.Section(nameof(Tracing)), Notes));
         ReadDestination(configuration);
     }
 
@@ -122,7 +121,7 @@ public sealed class LangSmithOptions
     }
 
     // A variable that is set and not true means off: operators write 0, no and off. A section is checked like code.
-    private bool? ReadSwitch(string option, Setting setting, string? consequence = null)
+    private bool? ReadSwitch(string option, Setting setting)
     {
         if (setting.Value is not { } text)
             return null;
@@ -134,7 +133,7 @@ public sealed class LangSmithOptions
             return null;
         }
 
-        Notes.Warnings.Add($"{setting.Source} is '{text}', which is neither true nor false. {consequence} Set it to true or false.");
+        Notes.Warnings.Add($"{setting.Source} is '{text}', which is neither true nor false and counts as false. Set it to true or false.");
         return false;
     }
 

@@ -53,9 +53,9 @@ public sealed class PrecedenceTests : CleanEnvironment
         // Project's nonsense variable is blank, and so not set.
         var isVariableSet = variable == State.Set || (variable == State.Nonsense && row.Setting != "Project");
         if (isVariableSet && section != State.NotSet)
-            Assert.That(warnings, Has.Exactly(1).Contains(row.VariableName).And.Exactly(1).Contains($"LangSmith:{row.Setting}"));
+            Assert.That(warnings.Single(text => text.Contains($"LangSmith:{row.Setting}", StringComparison.Ordinal)), Does.StartWith(row.VariableName));
         if (row.Off is not null && variable == State.Nonsense)
-            Assert.That(warnings, Has.Some.Contains("'treu', which is neither true nor false"));
+            Assert.That(warnings, Has.Exactly(1).EndsWith("LANGSMITH_TRACING is 'treu', which is neither true nor false and counts as false. Set it to true or false."));
         if (row.Setting == "ApiKey")
             Assert.That(lines.Ours.Select(static line => line.Text), Has.None.Contains("variable").And.None.Contains("section"));
     }
@@ -98,7 +98,7 @@ public sealed class PrecedenceTests : CleanEnvironment
 
         _ = new LangSmithTracer(new InMemoryRunRecorder(), logger: logger);
 
-        Assert.That(logger.Lines, Has.Exactly(1).Contains("LANGSMITH_TRACING is 'treu', which is neither true nor false. Runs are not recorded."));
+        Assert.That(logger.Lines, Has.Exactly(1).Contains("LANGSMITH_TRACING is 'treu', which is neither true nor false and counts as false."));
     }
 
     [Test]
@@ -179,6 +179,7 @@ public sealed class PrecedenceTests : CleanEnvironment
             var of when of == typeof(bool) => "true",
             var of when of == typeof(TimeSpan) => "00:00:07",
             var of when of == typeof(double) => "0.25",
+            var of when of == typeof(int) => "700",
             _ => "70000",
         };
     }

@@ -73,14 +73,6 @@ public readonly struct RunParent : IEquatable<RunParent>
         _ => Current,
     };
 
-    /// <summary>The run some headers carry; <see cref="None"/> when they carry none, or none that can be believed.</summary>
-    /// <param name="headers">The headers, their names in any case.</param>
-    public static RunParent FromHeaders(IEnumerable<KeyValuePair<string, string>>? headers) => RunContext.FromHeaders(headers);
-
-    /// <summary>The run a dotted order ends with; <see cref="None"/> when the text is no dotted order.</summary>
-    /// <param name="dottedOrder">The dotted order.</param>
-    public static RunParent FromDottedOrder(string? dottedOrder) => RunContext.FromDottedOrder(dottedOrder);
-
     /// <summary>True when both mean the same run.</summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>

@@ -171,7 +171,7 @@ public sealed partial class RefusalTests
         await using var collector = await LangSmithCollector.StartAsync();
         await using var bed = new ExportBed(collector.Endpoint);
         bed.Trace("before", 0);
-        using (var run = bed.Tracer.StartRun("below", new { q = "below" }, new RunOptions { Parent = RunParent.FromDottedOrder(parent) }))
+        using (var run = bed.Tracer.StartRun("below", new { q = "below" }, new RunOptions { Parent = RunContext.FromDottedOrder(parent) }))
         {
             Assert.That(run.Run.DottedOrder, Does.StartWith(parent));
             run.Run.End(new { a = "below" });

@@ -14,8 +14,8 @@ public class RunParentTests
 
     private static IEnumerable<TestCaseData> Remotes()
     {
-        yield return new TestCaseData(RunParent.FromHeaders(Headers)).SetArgDisplayNames("FromHeaders");
-        yield return new TestCaseData(RunParent.FromDottedOrder(Recording.RemoteDottedOrder)).SetArgDisplayNames("FromDottedOrder");
+        yield return new TestCaseData((RunParent)RunContext.FromHeaders(Headers)).SetArgDisplayNames("FromHeaders");
+        yield return new TestCaseData((RunParent)RunContext.FromDottedOrder(Recording.RemoteDottedOrder)).SetArgDisplayNames("FromDottedOrder");
         yield return new TestCaseData((RunParent)Recording.Remote()).SetArgDisplayNames("RunContext");
         yield return new TestCaseData(RunParent.FromContext(Recording.Remote())).SetArgDisplayNames("FromContext");
     }
@@ -24,10 +24,10 @@ public class RunParentTests
     {
         yield return new TestCaseData(RunParent.None).SetArgDisplayNames("None");
         yield return new TestCaseData((RunParent)(RunContext?)null).SetArgDisplayNames("null");
-        yield return new TestCaseData(RunParent.FromHeaders(null)).SetArgDisplayNames("no headers");
-        yield return new TestCaseData(RunParent.FromHeaders(new Dictionary<string, string> { ["langsmith-trace"] = "garbage" })).SetArgDisplayNames("bad headers");
-        yield return new TestCaseData(RunParent.FromDottedOrder(null)).SetArgDisplayNames("no dotted order");
-        yield return new TestCaseData(RunParent.FromDottedOrder("20231114T221320123456Znot-an-id")).SetArgDisplayNames("bad dotted order");
+        yield return new TestCaseData((RunParent)RunContext.FromHeaders((Dictionary<string, string>?)null)).SetArgDisplayNames("no headers");
+        yield return new TestCaseData((RunParent)RunContext.FromHeaders(new Dictionary<string, string> { ["langsmith-trace"] = "garbage" })).SetArgDisplayNames("bad headers");
+        yield return new TestCaseData((RunParent)RunContext.FromDottedOrder(null)).SetArgDisplayNames("no dotted order");
+        yield return new TestCaseData((RunParent)RunContext.FromDottedOrder("20231114T221320123456Znot-an-id")).SetArgDisplayNames("bad dotted order");
     }
 
     [SetUp]
@@ -64,7 +64,7 @@ public class RunParentTests
     [Test]
     public void Parent_FromHeaders_BringsProjectAndTags()
     {
-        using var run = _tracer.StartRun("run", options: new RunOptions { Parent = RunParent.FromHeaders(Headers) });
+        using var run = _tracer.StartRun("run", options: new RunOptions { Parent = RunContext.FromHeaders(Headers) });
 
         Assert.That((run.Run.Project, run.Run.Tags.Single()), Is.EqualTo(("theirs", "remote")));
     }
@@ -120,10 +120,10 @@ public class RunParentTests
         {
             Assert.That(RunParent.Current, Is.EqualTo(default(RunParent)));
             Assert.That(RunParent.Current == RunParent.None, Is.False);
-            Assert.That(RunParent.FromDottedOrder("bad") == RunParent.None, Is.True);
-            Assert.That(RunParent.FromHeaders(Headers), Is.EqualTo(RunParent.FromDottedOrder(Recording.RemoteDottedOrder)));
-            Assert.That(RunParent.FromHeaders(Headers).GetHashCode(), Is.EqualTo(RunParent.FromDottedOrder(Recording.RemoteDottedOrder).GetHashCode()));
-            Assert.That(RunParent.FromHeaders(Headers) != RunParent.None, Is.True);
+            Assert.That((RunParent)RunContext.FromDottedOrder("bad") == RunParent.None, Is.True);
+            Assert.That((RunParent)RunContext.FromHeaders(Headers), Is.EqualTo((RunParent)RunContext.FromDottedOrder(Recording.RemoteDottedOrder)));
+            Assert.That(((RunParent)RunContext.FromHeaders(Headers)).GetHashCode(), Is.EqualTo(((RunParent)RunContext.FromDottedOrder(Recording.RemoteDottedOrder)).GetHashCode()));
+            Assert.That((RunParent)RunContext.FromHeaders(Headers) != RunParent.None, Is.True);
             Assert.That(RunParent.FromRun(null), Is.EqualTo(RunParent.Current));
         });
     }

@@ -1,5 +1,5 @@
 using System.Globalization;
-using LangSmith.Http.Export.DependencyInjection;
+using LangSmith.Http.Propagation;
 
 namespace LangSmith.Http.Export.Model;
 
@@ -25,8 +25,8 @@ internal static class ExportSettingsReader
         {
             if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase) || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase))
                 errors.Add($"Headers has '{name}', which describes the body. Take it out: the exporter sets it.");
-            else if (!HttpHeaderText.IsName(name) || !HttpHeaderText.IsValue(value))
-                errors.Add($"Headers has '{(HttpHeaderText.IsName(name) ? name : "a name")}' that is no HTTP header. Names are tokens, values have no line breaks.");
+            else if (!HttpToken.IsToken(name) || !IsHeaderValue(value))
+                errors.Add($"Headers has '{(HttpToken.IsToken(name) ? name : "a name")}' that is no HTTP header. Names are tokens, values have no line breaks.");
         }
 
         var workspace = ReadWorkspace(options, errors);
@@ -100,7 +100,7 @@ internal static class ExportSettingsReader
             errors.Add("ApiKey is blank. Give the key, or leave it null for LANGSMITH_API_KEY.");
         var (source, value) = options.ApiKey is null ? Variable("API_KEY") : ("ApiKey", options.ApiKey);
         var key = Clean(value);
-        if (key is not null && !HttpHeaderText.IsValue(key))
+        if (key is not null && !IsHeaderValue(key))
             errors.Add($"{source} has characters no header can have, such as a line break. Copy it again.");
         return key;
     }
@@ -113,7 +113,7 @@ internal static class ExportSettingsReader
         var workspace = Clean(value);
         if (workspace is not null && LooksLikeKey(workspace))
             errors.Add($"{source} looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and {source} to the workspace's id, a UUID.");
-        else if (workspace is not null && !HttpHeaderText.IsValue(workspace))
+        else if (workspace is not null && !IsHeaderValue(workspace))
             errors.Add($"{source} has characters no header can have, such as a line break. Copy it again.");
         return workspace;
     }
@@ -154,6 +154,8 @@ internal static class ExportSettingsReader
 
     // The wrong variable: what it holds must not get into an error, and so into a log.
     private static bool LooksLikeKey(string text) => text.StartsWith("lsv2_", StringComparison.Ordinal) || text.StartsWith("ls__", StringComparison.Ordinal);
+
+    private static bool IsHeaderValue(string? text) => text is not null && text.All(static c => c is >= ' ' and <= '~' or '\t');
 
     // As .env files leave them.
     private static string? Clean(string? text) => text?.Trim().Trim('"', '\'').Trim() is { Length: > 0 } clean ? clean : null;

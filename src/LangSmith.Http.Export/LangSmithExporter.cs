@@ -35,7 +35,9 @@ public sealed class LangSmithExporter : IRunRecorder, IAsyncDisposable, IDisposa
 
     /// <summary>Creates an exporter without a container.</summary>
     /// <param name="options">The options; null means the defaults, which read the environment.</param>
-    /// <param name="handler">Sends the requests, and is disposed with the exporter; null means a new <see cref="SocketsHttpHandler"/>.</param>
+    /// <param name="handler">
+    /// Sends the requests, and is disposed with the exporter; null means a new <see cref="SocketsHttpHandler"/>.
+    /// </param>
     /// <param name="timeProvider">The clock; null means the system's.</param>
     /// <param name="logger">The logger; null means none.</param>
     /// <exception cref="ArgumentException">The options are invalid; the message names the option and the remedy.</exception>

@@ -59,18 +59,11 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
     /// <summary>Logs what is not logged yet.</summary>
     public void Dispose()
     {
-        foreach (var reason in Reasons)
-        {
-            long rest;
-            lock (_gate)
-                rest = Take(reason);
-            Log(reason, rest);
-        }
-
+        LogRest(isLast: true);
         _timer?.Dispose();
     }
 
-    private void LogRest()
+    private void LogRest(bool isLast)
     {
         lock (_gate)
             _isTimerSet = false;
@@ -78,7 +71,7 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
         {
             long due;
             lock (_gate)
-                due = _unlogged[(int)reason] == 0 ? 0 : TakeDue(reason);
+                due = _unlogged[(int)reason] == 0 ? 0 : isLast ? Take(reason) : TakeDue(reason);
             Log(reason, due);
         }
     }
@@ -113,7 +106,7 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
 
         // A timer captures the caller's activity and baggage.
         using var suppressed = ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow();
-        _timer = timeProvider.CreateTimer(static log => ((DropLog)log!).LogRest(), this, wait, Timeout.InfiniteTimeSpan);
+        _timer = timeProvider.CreateTimer(static log => ((DropLog)log!).LogRest(isLast: false), this, wait, Timeout.InfiniteTimeSpan);
     }
 
     private void Log(DropReason reason, long count, string? answer = null)
@@ -140,8 +133,8 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
         DropReason.Invalid => "Their dotted order is one LangSmith refuses: a run among those of the caller is earlier than the run above "
             + "it. Update the caller's SDK, or do not continue its traces.",
         DropReason.Off => "Tracing was switched off (Enabled) before they were sent.",
-        DropReason.QueueFull => "The queue was full (MaxQueuedOperations, MaxQueuedBytes): LangSmith is slow or gone, or there are more "
-            + "runs than can be sent.",
+        DropReason.QueueFull => "The queue was full (MaxQueuedOperations, MaxQueuedBytes): LangSmith is slow or gone, or there are "
+            + "more runs than can be sent.",
         DropReason.Shutdown => "The application ended before they were sent (ShutdownTimeout).",
         _ => "Please report it.",
     };

@@ -8,7 +8,7 @@ namespace LangSmith.Http.Export.Model;
 /// <summary>One <c>post</c> or <c>patch</c> of a run. It is written as JSON when it is sent.</summary>
 internal sealed class RunOperation
 {
-    // The operation, the snapshot, its lists and dictionary, and the operation's place in the queue.
+    // About what a run without payload is on the wire; in memory it is a third of it. Batches are bounded by Size too.
     private const int Overhead = 1536;
 
     // A JsonPayload and its array, besides the bytes.
@@ -88,7 +88,7 @@ internal sealed class RunOperation
     /// <summary>Whether it is an end that also sends a start that was counted as dropped.</summary>
     internal bool MakesUpForStart { get; set; }
 
-    /// <summary>An estimate of the bytes it holds in memory; usually more than it is on the wire.</summary>
+    /// <summary>An estimate of its bytes, in memory or on the wire, whichever is more.</summary>
     internal long Size => Overhead + (2L * (Run.DottedOrder.Length + Run.Name.Length)) + _inputs.Held + _payload.Held;
 
     /// <summary>A lower bound of its bytes on the wire.</summary>

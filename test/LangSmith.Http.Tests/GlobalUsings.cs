@@ -4,6 +4,7 @@ global using LangSmith.Http.AspNetCore.Inbound;
 global using LangSmith.Http.Collector.Model;
 global using LangSmith.Http.DependencyInjection;
 global using LangSmith.Http.Export.DependencyInjection;
+global using LangSmith.Http.Export.Diagnostics;
 global using LangSmith.Http.Export.Model;
 global using LangSmith.Http.Export.Queue;
 global using LangSmith.Http.Export.Transport;

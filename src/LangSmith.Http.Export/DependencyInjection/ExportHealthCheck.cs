@@ -2,7 +2,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace LangSmith.Http.Export.DependencyInjection;
 
-/// <summary>Says whether runs get to LangSmith.</summary>
+/// <summary>Reports whether LangSmith gets the runs: degraded while it does not.</summary>
 internal sealed class ExportHealthCheck(LangSmithExporter exporter) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace LangSmith.Http.Export.DependencyInjection;
 
-/// <summary>Ends the exporter with the host, behind everything that may still start runs, within the host's own budget.</summary>
+/// <summary>Stops the exporter with the host, after all services that may start runs, within the host's shutdown timeout.</summary>
 internal sealed class ExportLifetime(LangSmithExporter exporter) : IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -15,6 +15,6 @@ internal sealed class ExportLifetime(LangSmithExporter exporter) : IHostedLifecy
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    // The last step: the server has drained its requests, and other services have stopped.
+    // The last step of the host: the server has drained its requests and the other services have stopped.
     public Task StoppedAsync(CancellationToken cancellationToken) => exporter.StopAsync(cancellationToken);
 }

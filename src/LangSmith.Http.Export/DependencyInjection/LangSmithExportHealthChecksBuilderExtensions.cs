@@ -8,8 +8,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class LangSmithExportHealthChecksBuilderExtensions
 {
     /// <summary>
-    /// Adds a check that is degraded while runs are dropped, or the queue is more than half full. It never says unhealthy:
-    /// the application works without LangSmith.
+    /// Adds a check that is degraded while LangSmith is not reachable, runs are dropped, or the queue is more than half full.
+    /// It never reports unhealthy: the application works without LangSmith.
     /// </summary>
     /// <param name="builder">The health checks.</param>
     /// <param name="name">The check's name.</param>
@@ -19,6 +19,9 @@ public static class LangSmithExportHealthChecksBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(
-            name, static provider => new ExportHealthCheck(provider.GetRequiredService<LangSmithExporter>()), failureStatus: null, tags: null));
+            name,
+            static provider => new ExportHealthCheck(provider.GetRequiredService<LangSmithExporter>()),
+            failureStatus: null,
+            tags: null));
     }
 }

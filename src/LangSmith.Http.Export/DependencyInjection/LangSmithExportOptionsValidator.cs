@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace LangSmith.Http.Export.DependencyInjection;
 
+/// <summary>Validates the options together with the environment, as the exporter reads them.</summary>
 internal sealed class LangSmithExportOptionsValidator : IValidateOptions<LangSmithExportOptions>
 {
     public ValidateOptionsResult Validate(string? name, LangSmithExportOptions options) =>

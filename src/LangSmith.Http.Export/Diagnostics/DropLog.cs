@@ -1,124 +1,141 @@
-using LangSmith.Http.Export.Model;
+using LangSmith.Http.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.Export.Diagnostics;
 
-/// <summary>Counts what was dropped, and says so at most once a minute for each reason, with what can be done.</summary>
+/// <summary>
+/// Counts dropped operations. Logs each reason with its remedy, at most once a minute; what is counted meanwhile is logged
+/// when the minute is over.
+/// </summary>
 internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisposable
 {
-    internal static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+    private static readonly DropReason[] Reasons = Enum.GetValues<DropReason>();
 
     private readonly object _gate = new();
-    private readonly Dictionary<SendResult, (long Count, long? LoggedAt)> _reasons = [];
-    private (SendResult Reason, long At)? _last;
+
+    // Both by reason.
+    private readonly LogThrottle[] _throttles = [.. Reasons.Select(_ => new LogThrottle(LogThrottle.Minute, timeProvider))];
+    private readonly long[] _unlogged = new long[Reasons.Length];
+    private (DropReason Reason, long At)? _last;
     private long _total;
     private ITimer? _timer;
-    private bool _isTimed;
+    private bool _isTimerSet;
 
     internal long Total => Interlocked.Read(ref _total);
 
-    /// <summary>Why something was dropped within the last minute, and what to do; null when nothing was.</summary>
+    /// <summary>The last reason and its remedy; null if no operation was dropped within the last minute.</summary>
     internal string? Recent
     {
         get
         {
             lock (_gate)
-                return _last is { } last && timeProvider.GetElapsedTime(last.At) < Pause ? $"{ExportTelemetry.Name(last.Reason)}. {Remedy(last.Reason)}" : null;
+            {
+                return _last is { } last && timeProvider.GetElapsedTime(last.At) < LogThrottle.Minute
+                    ? $"{ExportTelemetry.Name(last.Reason)}. {GetRemedy(last.Reason)}"
+                    : null;
+            }
         }
     }
 
-    internal void Add(IReadOnlyList<RunOperation> dropped, SendResult reason, string? said = null)
+    /// <summary>Counts dropped operations; <paramref name="answer"/> is the server's last answer or the last failure.</summary>
+    internal void Add(long operations, DropReason reason, string? answer = null)
     {
-        var operations = dropped.Sum(static operation => operation.Weight);
-        // What stands in for an end that was dropped was counted then.
+        // An end made in place of a dropped one weighs nothing: the dropped one is counted.
         if (operations == 0)
             return;
         ExportTelemetry.CountDropped(reason, operations);
         Interlocked.Add(ref _total, operations);
-        long count;
+        long due;
         lock (_gate)
         {
             _last = (reason, timeProvider.GetTimestamp());
-            var (unsaid, loggedAt) = _reasons.GetValueOrDefault(reason);
-            count = unsaid + operations;
-            if (loggedAt is { } at && timeProvider.GetElapsedTime(at) is var since && since < Pause)
-            {
-                _reasons[reason] = (count, loggedAt);
-                SayLater(Pause - since);
-                return;
-            }
-
-            _reasons[reason] = (0, timeProvider.GetTimestamp());
+            _unlogged[(int)reason] += operations;
+            due = TakeDue(reason);
         }
 
-        Say(reason, count, said);
+        Log(reason, due, answer);
     }
 
-    /// <summary>Says what was not said yet.</summary>
+    /// <summary>Logs what is not logged yet.</summary>
     public void Dispose()
     {
-        SayRest(TimeSpan.Zero);
+        LogRest(isLast: true);
         _timer?.Dispose();
     }
 
-    private void SayRest(TimeSpan pause)
+    private void LogRest(bool isLast)
     {
-        var rest = new List<(SendResult Reason, long Count)>();
         lock (_gate)
+            _isTimerSet = false;
+        foreach (var reason in Reasons)
         {
-            _isTimed = false;
-            foreach (var (reason, (count, loggedAt)) in _reasons.ToList())
-            {
-                if (count == 0)
-                    continue;
-                if (timeProvider.GetElapsedTime(loggedAt!.Value) is var since && since < pause)
-                {
-                    SayLater(pause - since);
-                    continue;
-                }
-
-                rest.Add((reason, count));
-                _reasons[reason] = (0, timeProvider.GetTimestamp());
-            }
+            long due;
+            lock (_gate)
+                due = _unlogged[(int)reason] == 0 ? 0 : isLast ? Take(reason) : TakeDue(reason);
+            Log(reason, due);
         }
-
-        foreach (var (reason, count) in rest)
-            Say(reason, count);
     }
 
-    // Should nothing else be dropped, what was is said all the same. One that is due earlier than the one that is waited
-    // for is due within the minute after it.
-    private void SayLater(TimeSpan wait)
+    // Returns what is to be logged now; 0 if it has to wait.
+    private long TakeDue(DropReason reason)
     {
-        if (_isTimed)
+        if (_throttles[(int)reason].TryPass(out var wait))
+            return Take(reason);
+        SetTimer(wait);
+        return 0;
+    }
+
+    private long Take(DropReason reason)
+    {
+        var count = _unlogged[(int)reason];
+        _unlogged[(int)reason] = 0;
+        return count;
+    }
+
+    // One timer serves all reasons: one that is due before it fires waits for it, less than a minute.
+    private void SetTimer(TimeSpan wait)
+    {
+        if (_isTimerSet)
             return;
-        _isTimed = true;
+        _isTimerSet = true;
         if (_timer is not null)
         {
             _timer.Change(wait, Timeout.InfiniteTimeSpan);
             return;
         }
 
-        // Whoever's activity and baggage are current here: the timer is not theirs.
+        // A timer captures the caller's activity and baggage.
         using var suppressed = ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow();
-        _timer = timeProvider.CreateTimer(static log => ((DropLog)log!).SayRest(Pause), this, wait, Timeout.InfiniteTimeSpan);
+        _timer = timeProvider.CreateTimer(static log => ((DropLog)log!).LogRest(isLast: false), this, wait, Timeout.InfiniteTimeSpan);
     }
 
-    private static string Remedy(SendResult reason) => reason switch
+    private void Log(DropReason reason, long count, string? answer = null)
     {
-        SendResult.Unauthorized => "LangSmith does not know the API key (401). Check LANGSMITH_API_KEY, and that LANGSMITH_ENDPOINT is the region the key is from.",
-        SendResult.Forbidden => "The API key may not write there (403). Check the region in LANGSMITH_ENDPOINT (the EU has an address of its own), LANGSMITH_WORKSPACE_ID if the key is an organization's, and the key's permissions.",
-        SendResult.Refused => "LangSmith refused these runs (400 or 422), alone or with all that were tried: fields it cannot read. Look at their payloads.",
-        SendResult.Rejected => "LangSmith answered with an error that is not tried again. Check LANGSMITH_ENDPOINT.",
-        SendResult.RetriesExhausted => "LangSmith was not reachable, or busy, for MaxRetryTime.",
-        SendResult.TooLarge => "Each of these runs is larger than LangSmith takes in one request. Record less of their inputs and outputs.",
-        SendResult.Invalid => "Their dotted order is one LangSmith refuses: a run among those of the caller is earlier than the run above it. Update the caller's SDK, or do not continue its traces.",
-        SendResult.Off => "Tracing was switched off (Enabled) before they were sent.",
-        SendResult.QueueFull => "The queue was full (MaxQueuedOperations, MaxQueuedBytes): LangSmith is slow or gone, or there are more runs than can be sent.",
-        SendResult.Shutdown => "The application ended before they were sent (ShutdownTimeout).",
+        if (count == 0)
+            return;
+        var remedy = GetRemedy(reason);
+        if (answer is not null)
+            remedy += $" The last {(reason is DropReason.RetriesExhausted or DropReason.Shutdown ? "failure" : "answer")} was: {answer}";
+        ExportLog.Dropped(logger, count, ExportTelemetry.Name(reason), remedy);
+    }
+
+    private static string GetRemedy(DropReason reason) => reason switch
+    {
+        DropReason.Unauthorized => "LangSmith does not know the API key (401). Check LANGSMITH_API_KEY, and that LANGSMITH_ENDPOINT is the "
+            + "region the key is from.",
+        DropReason.Forbidden => "The API key may not write there (403). Check the region in LANGSMITH_ENDPOINT (the EU has an address of "
+            + "its own), LANGSMITH_WORKSPACE_ID if the key is an organization's, and the key's permissions.",
+        DropReason.Refused => "LangSmith refused these runs (400 or 422), alone or with all that were tried: fields it cannot read. Look at "
+            + "their payloads.",
+        DropReason.Rejected => "LangSmith answered with an error that is not tried again. Check LANGSMITH_ENDPOINT.",
+        DropReason.RetriesExhausted => "LangSmith was not reachable, or busy, for MaxRetryTime.",
+        DropReason.TooLarge => "Each of these runs is larger than LangSmith takes in one request. Record less of their inputs and outputs.",
+        DropReason.Invalid => "Their dotted order is one LangSmith refuses: a run among those of the caller is earlier than the run above "
+            + "it. Update the caller's SDK, or do not continue its traces.",
+        DropReason.Off => "Tracing was switched off (Enabled) before they were sent.",
+        DropReason.QueueFull => "The queue was full (MaxQueuedOperations, MaxQueuedBytes): LangSmith is slow or gone, or there are "
+            + "more runs than can be sent.",
+        DropReason.Shutdown => "The application ended before they were sent (ShutdownTimeout).",
         _ => "Please report it.",
     };
-
-    private void Say(SendResult reason, long count, string? said = null) =>
-        ExportLog.Dropped(logger, count, ExportTelemetry.Name(reason), said is null ? Remedy(reason) : $"{Remedy(reason)} The last {(reason is SendResult.RetriesExhausted or SendResult.Shutdown ? "failure" : "answer")} was: {said}");
 }

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace LangSmith.Http.Export.Diagnostics;
 
 /// <summary>
-/// Every log line of the package. Lines say reasons and counts, never a key; where the server says why it refused a run they
-/// quote it, and it may quote the run. Event ids are 40 and up.
+/// Every log line of the package. Lines hold reasons and counts, never a key. A refusal quotes the server's answer, which
+/// may quote the run. Event ids are 40 and up.
 /// </summary>
 internal static partial class ExportLog
 {
@@ -16,24 +16,29 @@ internal static partial class ExportLog
     [LoggerMessage(41, LogLevel.Debug, "A batch of runs is tried again in {Delay}: {Cause}.", EventName = "Retry")]
     internal static partial void Retry(ILogger logger, string cause, TimeSpan delay);
 
-    [LoggerMessage(42, LogLevel.Warning, "{Count} starts and ends of runs did not get to LangSmith in the last minute ({Reason}). {Remedy}", EventName = "Dropped")]
+    [LoggerMessage(42, LogLevel.Warning, "{Count} starts and ends of runs did not get to LangSmith in the last minute ({Reason}). {Remedy}",
+        EventName = "Dropped")]
     internal static partial void Dropped(ILogger logger, long count, string reason, string remedy);
 
     [LoggerMessage(43, LogLevel.Debug, "GET /info failed ({Cause}); the defaults are used.", EventName = "InfoFailed")]
     internal static partial void InfoFailed(ILogger logger, string cause);
 
-    [LoggerMessage(44, LogLevel.Error, "Sending runs failed; the batch is dropped, the next one is sent. Please report it.", EventName = "ExportFailed")]
+    [LoggerMessage(44, LogLevel.Error, "Sending runs failed; the batch is dropped, the next one is sent. Please report it.",
+        EventName = "ExportFailed")]
     internal static partial void ExportFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(45, LogLevel.Warning, "There is no LangSmith API key: runs are posted without. Set LANGSMITH_API_KEY, LangSmith:ApiKey or LangSmithExportOptions.ApiKey.", EventName = "NoKey")]
+    [LoggerMessage(45, LogLevel.Warning, "There is no LangSmith API key: runs are posted without. Set LANGSMITH_API_KEY, LangSmith:ApiKey "
+        + "or LangSmithExportOptions.ApiKey.", EventName = "NoKey")]
     internal static partial void NoKey(ILogger logger);
 
-    [LoggerMessage(46, LogLevel.Warning, "LangSmith is not reachable, or busy ({Cause}). Runs wait in the queue, and are tried again.", EventName = "Unreachable")]
+    [LoggerMessage(46, LogLevel.Warning, "LangSmith is not reachable, or busy ({Cause}). Runs wait in the queue, and are tried again.",
+        EventName = "Unreachable")]
     internal static partial void Unreachable(ILogger logger, string cause);
 
     [LoggerMessage(47, LogLevel.Information, "LangSmith is reachable again.", EventName = "Reachable")]
     internal static partial void Reachable(ILogger logger);
 
-    [LoggerMessage(48, LogLevel.Warning, "The primary handler of client '{Name}' was in use before, and follows redirects: they would take the API key along. Set AllowAutoRedirect = false on it.", EventName = "FollowsRedirects")]
+    [LoggerMessage(48, LogLevel.Warning, "The primary handler of client '{Name}' was in use before, and follows redirects: they would take "
+        + "the API key along. Set AllowAutoRedirect = false on it.", EventName = "FollowsRedirects")]
     internal static partial void FollowsRedirects(ILogger logger, string name);
 }

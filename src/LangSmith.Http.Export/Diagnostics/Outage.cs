@@ -1,20 +1,21 @@
+using LangSmith.Http.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.Export.Diagnostics;
 
-/// <summary>Knows whether LangSmith can be reached, and says so when that changes, at most once a minute.</summary>
+/// <summary>Tracks whether LangSmith is reachable. Logs an outage at most once a minute, and the end of each logged one.</summary>
 internal sealed class Outage(ILogger logger, TimeProvider timeProvider)
 {
-    // One that fails now and then is no outage.
+    // A single failure is no outage.
     private const int MinFailures = 3;
 
     private readonly object _gate = new();
+    private readonly LogThrottle _throttle = new(LogThrottle.Minute, timeProvider);
     private int _failures;
     private string? _cause;
-    private long? _saidAt;
-    private bool _isSaid;
+    private bool _isLogged;
 
-    /// <summary>Why LangSmith cannot be reached; null while it can.</summary>
+    /// <summary>Why LangSmith is not reachable; null if it is.</summary>
     internal string? Cause
     {
         get
@@ -24,30 +25,29 @@ internal sealed class Outage(ILogger logger, TimeProvider timeProvider)
         }
     }
 
-    /// <summary>An attempt failed in a way that may pass.</summary>
+    /// <summary>Counts an attempt that failed and will be retried.</summary>
     internal void Add(string cause)
     {
         lock (_gate)
         {
             _cause = cause;
-            if (++_failures < MinFailures || _isSaid || (_saidAt is { } at && timeProvider.GetElapsedTime(at) < DropLog.Pause))
+            if (++_failures < MinFailures || _isLogged || !_throttle.TryPass())
                 return;
-            _isSaid = true;
-            _saidAt = timeProvider.GetTimestamp();
+            _isLogged = true;
         }
 
         ExportLog.Unreachable(logger, cause);
     }
 
-    /// <summary>There was an answer.</summary>
+    /// <summary>Ends the outage: the server answered.</summary>
     internal void End()
     {
         lock (_gate)
         {
             _failures = 0;
-            if (!_isSaid)
+            if (!_isLogged)
                 return;
-            _isSaid = false;
+            _isLogged = false;
         }
 
         ExportLog.Reachable(logger);

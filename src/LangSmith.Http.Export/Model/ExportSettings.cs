@@ -1,14 +1,11 @@
 using System.Runtime.InteropServices;
-using System.Text.Json;
 
 namespace LangSmith.Http.Export.Model;
 
-/// <summary>The values in force: options, and what the environment says where they say nothing. Read once.</summary>
+/// <summary>The values in force, validated and read once: the options, and the environment for those that are not set.</summary>
 internal sealed class ExportSettings
 {
-    internal static readonly JsonElement Hidden = JsonDocument.Parse("{}").RootElement.Clone();
-
-    /// <summary>The kill switch, which a reload may throw.</summary>
+    /// <summary>The kill switch: false once a reload of the configuration switches tracing off.</summary>
     internal required Func<bool> IsEnabled { get; init; }
 
     internal required Uri Endpoint { get; init; }
@@ -17,7 +14,7 @@ internal sealed class ExportSettings
 
     internal required string? WorkspaceId { get; init; }
 
-    /// <summary>What is deployed (<c>metadata.revision_id</c>, wire.md §5); null when nobody says.</summary>
+    /// <summary>The deployed revision (<c>metadata.revision_id</c>); null if <c>LANGSMITH_REVISION_ID</c> is not set.</summary>
     internal required string? RevisionId { get; init; }
 
     internal required double SamplingRate { get; init; }
@@ -30,7 +27,7 @@ internal sealed class ExportSettings
 
     internal required LangSmithExportOptions Options { get; init; }
 
-    /// <summary><c>extra.runtime</c> of every run: what sent it. No environment variable, no host name.</summary>
+    /// <summary><c>extra.runtime</c> of every run: SDK and runtime. No environment variable, no host name.</summary>
     internal required IReadOnlyList<KeyValuePair<string, string>> Runtime { get; init; }
 
     internal static IReadOnlyList<KeyValuePair<string, string>> DescribeRuntime(string? service)

@@ -3,8 +3,8 @@ using System.IO.Hashing;
 namespace LangSmith.Http.Export.Model;
 
 /// <summary>
-/// Decides by the trace's id alone, with the function of the TypeScript SDK (0.12), so that all services with the same
-/// rate decide alike. The function is XXH3-128 of the id's text, as a number modulo a million, against the rate.
+/// Decides by the trace's id alone, so that all services with the same rate decide alike. As in the TypeScript SDK (0.12),
+/// XXH3-128 of the id's text, modulo a million, is compared with the rate.
 /// </summary>
 internal static class TraceSampler
 {
@@ -13,7 +13,7 @@ internal static class TraceSampler
     internal static bool ShouldRecord(Guid traceId, double rate) =>
         rate >= 1 || (rate > 0 && (double)Bucket(traceId) / 1_000_000 < rate);
 
-    /// <summary>0 to 999,999.</summary>
+    /// <summary>The trace's place among all traces, 0 to 999,999.</summary>
     internal static int Bucket(Guid traceId) => (int)(Hash(traceId) % 1_000_000);
 
     internal static UInt128 Hash(Guid traceId)

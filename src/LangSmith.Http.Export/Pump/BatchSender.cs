@@ -1,3 +1,4 @@
+using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Export.Diagnostics;
 using LangSmith.Http.Export.Model;
 using LangSmith.Http.Export.Transport;
@@ -5,42 +6,43 @@ using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http.Export.Pump;
 
-/// <summary>Sends batches, saves what is good of those that are refused, and keeps count of both.</summary>
+/// <summary>Sends batches, finds the good operations of a refused batch, and counts what was posted and dropped.</summary>
 internal sealed class BatchSender(ExportSettings settings, IngestClient client, DropLog drops, TimeProvider timeProvider, ILogger logger)
 {
-    // How many parts of a batch may be refused before any of it is taken; and how many runs, from all over it, are then tried
-    // alone before the rest is given up: a server that refuses everything is not to be besieged.
+    // Bounds the requests to a server that refuses everything: after so many refused parts with nothing sent, single
+    // operations from all over the batch are tried; if all of them are refused, the rest is dropped.
     private const int MaxRefusals = 64;
     private const int Samples = 16;
 
-    private readonly object _gate = new();
-    private long? _failureSaidAt;
+    private readonly LogThrottle _failureThrottle = new(LogThrottle.Minute, timeProvider);
     private long _posted;
     private long _recovered;
     private volatile bool _isAllRefused;
 
-    /// <summary>How many starts and ends of runs were taken.</summary>
+    /// <summary>How many operations LangSmith has.</summary>
     internal long Posted => Interlocked.Read(ref _posted);
 
-    /// <summary>How many starts that were dropped before were brought along by their ends.</summary>
+    /// <summary>How many dropped starts were posted with their ends.</summary>
     internal long Recovered => Interlocked.Read(ref _recovered);
 
-    /// <summary>Sends a batch; what is lost of it is dropped, and added to <paramref name="lost"/>.</summary>
-    internal async Task<SendResult> SendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost, CancellationToken stop)
+    /// <summary>Sends a batch. Operations that are lost are counted as dropped and added to <paramref name="lost"/>.</summary>
+    /// <returns>Why the last ones were lost; null if all were sent.</returns>
+    internal async Task<DropReason?> SendAsync(
+        IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost, CancellationToken stop)
     {
         using var late = new CancellationTokenSource(settings.Options.MaxRetryTime, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, stop);
         var parts = new Queue<IReadOnlyList<RunOperation>>([operations]);
         var refusals = 0;
-        // Where everything was refused just now, no halves are tried.
+        // If the batch before was refused as a whole, try no halves.
         var maxRefusals = _isAllRefused ? 1 : MaxRefusals;
         var isSampled = false;
         var isAnySent = false;
-        (SendResult Result, string? Said) failure = default;
+        DropReason? lastReason = null;
         while (parts.TryDequeue(out var part))
         {
-            var answer = await TrySendAsync(part, info, either.Token).ConfigureAwait(false);
-            if (answer.Result == SendResult.Sent)
+            var (failure, answer) = await TrySendAsync(part, info, either.Token, stop).ConfigureAwait(false);
+            if (failure is not { } reason)
             {
                 isAnySent = true;
                 _isAllRefused = false;
@@ -48,29 +50,30 @@ internal sealed class BatchSender(ExportSettings settings, IngestClient client, 
                 continue;
             }
 
-            failure = answer.Result == SendResult.Shutdown && !stop.IsCancellationRequested ? (SendResult.RetriesExhausted, answer.Said) : answer;
-            if (failure.Result is SendResult.Refused or SendResult.TooLarge or SendResult.Failed)
+            lastReason = reason;
+            if (reason is DropReason.Refused or DropReason.TooLarge or DropReason.Failed)
             {
                 refusals++;
                 if (part.Count > 1)
                 {
-                    // One of them poisons the others: halve until it is alone. In turns, so that what is good is found soon.
+                    // One operation may be the cause: halve until it is alone. Breadth first, to send good ones soon.
                     parts.Enqueue([.. part.Take(part.Count / 2)]);
                     parts.Enqueue([.. part.Skip(part.Count / 2)]);
                     part = [];
                 }
             }
 
-            Lose(part);
-            if (late.IsCancellationRequested || (!isAnySent && refusals >= maxRefusals && isSampled))
+            Drop(part, reason, answer);
+            var isRefused = !isAnySent && refusals >= maxRefusals;
+            if (late.IsCancellationRequested || (isRefused && isSampled))
             {
                 _isAllRefused = !isAnySent && refusals > 0;
                 foreach (var rest in parts)
-                    Lose(rest);
+                    Drop(rest, reason, answer);
                 break;
             }
 
-            if (!isAnySent && refusals >= maxRefusals)
+            if (isRefused)
             {
                 isSampled = true;
                 parts = Sample(parts);
@@ -78,54 +81,65 @@ internal sealed class BatchSender(ExportSettings settings, IngestClient client, 
             }
         }
 
-        return lost.Count == 0 ? SendResult.Sent : failure.Result;
+        return lost.Count == 0 ? null : lastReason;
 
-        void Lose(IReadOnlyList<RunOperation> some)
+        void Drop(IReadOnlyList<RunOperation> some, DropReason reason, string? answer)
         {
             lost.AddRange(some);
-            drops.Add(some, failure.Result, failure.Said);
+            drops.Add(some.Sum(static operation => operation.Weight), reason, answer);
         }
     }
 
-    /// <summary>Logs a fault of ours, once a minute as what is dropped.</summary>
+    /// <summary>Logs an exception of the exporter's own code, at most once a minute.</summary>
     internal void LogFailure(Exception exception)
     {
-        lock (_gate)
-        {
-            if (_failureSaidAt is { } at && timeProvider.GetElapsedTime(at) < DropLog.Pause)
-                return;
-            _failureSaidAt = timeProvider.GetTimestamp();
-        }
-
-        ExportLog.ExportFailed(logger, exception);
+        if (_failureThrottle.TryPass())
+            ExportLog.ExportFailed(logger, exception);
     }
 
-    // Bad ones are everywhere, or nothing is good enough: single runs first, spread over what is left.
+    // Puts single operations first, spread evenly over the rest.
     private static Queue<IReadOnlyList<RunOperation>> Sample(Queue<IReadOnlyList<RunOperation>> parts)
     {
         var all = parts.SelectMany(static part => part).ToList();
         var step = Math.Max(1, all.Count / Samples);
         var size = parts.Count == 0 ? 1 : parts.Max(static part => part.Count);
         var isSample = (RunOperation _, int index) => index % step == 0 && index / step < Samples;
-        return new([.. all.Where(isSample).Select(static run => (IReadOnlyList<RunOperation>)[run]), .. all.Where((run, index) => !isSample(run, index)).Chunk(size)]);
+        return new([
+            .. all.Where(isSample).Select(static operation => (IReadOnlyList<RunOperation>)[operation]),
+            .. all.Where((operation, index) => !isSample(operation, index)).Chunk(size),
+        ]);
     }
 
-    private async Task<(SendResult Result, string? Said)> TrySendAsync(IReadOnlyList<RunOperation> operations, ServerInfo info, CancellationToken cancellationToken)
+    private static DropReason? GetDropReason(SendOutcome outcome, bool isStopping) => outcome switch
+    {
+        SendOutcome.Sent => null,
+        SendOutcome.Refused => DropReason.Refused,
+        SendOutcome.TooLarge => DropReason.TooLarge,
+        SendOutcome.Unauthorized => DropReason.Unauthorized,
+        SendOutcome.Forbidden => DropReason.Forbidden,
+        SendOutcome.Unavailable => DropReason.RetriesExhausted,
+        SendOutcome.SwitchedOff => DropReason.Off,
+        SendOutcome.Canceled => isStopping ? DropReason.Shutdown : DropReason.RetriesExhausted,
+        _ => DropReason.Rejected,
+    };
+
+    private async Task<(DropReason? Failure, string? Answer)> TrySendAsync(
+        IReadOnlyList<RunOperation> operations, ServerInfo info, CancellationToken cancellationToken, CancellationToken stop)
     {
         if (!settings.IsEnabled())
-            return (SendResult.Off, null);
+            return (DropReason.Off, null);
         try
         {
-            var answer = await client.SendAsync(operations, info, cancellationToken).ConfigureAwait(false);
-            if (answer.Result == SendResult.NoMultipart)
-                answer = await client.SendAsync(operations, info, cancellationToken).ConfigureAwait(false);
-            return answer.Result == SendResult.NoMultipart ? (SendResult.Rejected, answer.Said) : answer;
+            var (outcome, answer) = await client.SendAsync(operations, info, cancellationToken).ConfigureAwait(false);
+            if (outcome == SendOutcome.NoMultipart)
+                (outcome, answer) = await client.SendAsync(operations, info, cancellationToken).ConfigureAwait(false);
+            return (GetDropReason(outcome, stop.IsCancellationRequested), answer);
         }
         catch (Exception exception)
         {
-            // Ours: the next batch may go well.
+            // A fault of the exporter: the next batch may succeed.
             LogFailure(exception);
-            return (SendResult.Failed, null);
+            return (DropReason.Failed, null);
         }
     }
 

@@ -1,11 +1,12 @@
+using LangSmith.Http.Export.Diagnostics;
 using LangSmith.Http.Export.Model;
 
 namespace LangSmith.Http.Export.Queue;
 
 /// <summary>
-/// What is to be sent, bounded by count and by bytes, those on their way included. It never blocks: what does not fit is
-/// refused, newest first. The start and the end of a run that meet in it become one operation; an end whose start is on
-/// its way waits until it is known whether the start got there.
+/// The operations to be sent and those being sent, bounded by count and bytes. It never blocks; an operation that does not
+/// fit is refused. A start and an end that meet in the queue become one operation. An end whose start is being sent waits
+/// until the outcome is known. Thread-safe.
 /// </summary>
 internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProvider, int maxOpen = 100_000)
 {
@@ -14,47 +15,43 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
 
     private readonly object _gate = new();
 
-    // Ordered by sequence.
+    // Waiting operations, by sequence.
     private readonly LinkedList<RunOperation> _waiting = [];
 
-    // Ends that had to wait for their creates, by sequence. They are older than most, and go first.
+    // Waiting ends that had to wait for their starts, by sequence. They are older than most, and are taken first.
     private readonly PriorityQueue<RunOperation, long> _released = new();
 
-    // The creates among them, by run.
-    private readonly Dictionary<Guid, LinkedListNode<RunOperation>> _creates = [];
+    // The starts in _waiting, by run.
+    private readonly Dictionary<Guid, LinkedListNode<RunOperation>> _starts = [];
 
-    // The creates on their way, and the run's end if it came meanwhile. It keeps its inputs: the create may get lost.
-    private readonly Dictionary<Guid, (RunOperation Create, RunOperation? End, RunOperation? Substitute)> _sending = [];
+    // The starts being sent, by run.
+    private readonly Dictionary<Guid, SendingStart> _sending = [];
+    private readonly OpenRuns _open = new(maxOpen);
 
-    // Runs whose create was sent and that have not ended, without their payloads, oldest first.
-    private readonly LinkedList<RunOperation> _open = [];
-    private readonly Dictionary<Guid, LinkedListNode<RunOperation>> _openById = [];
-
-    // Runs whose start was dropped, and counted: an end that comes makes up for it.
+    // Runs whose start was dropped and counted. An end makes up for it.
     private readonly HashSet<Guid> _startless = [];
 
-    // In place of ends that were dropped, of runs whose create was sent: they go when there is room.
+    // Ends in place of dropped ones, of open runs. They are queued when there is room.
     private readonly Queue<RunOperation> _substitutes = [];
 
-    // The least sequence of each batch that is on its way.
+    // The lowest sequence of each batch being sent.
     private readonly LinkedList<long> _inFlight = [];
     private TaskCompletionSource? _change;
     private TaskCompletionSource? _full;
     private (int Operations, long Bytes) _fullAt;
     private long _maxOperationBytes = long.MaxValue;
     private long _waitingBytes;
-    private long _bytes;
-    private int _count;
     private long _sequence;
     private bool _isClosed;
 
-    /// <summary>How many operations wait or are on their way.</summary>
-    internal int Count => Volatile.Read(ref _count);
+    /// <summary>The operations that wait or are being sent.</summary>
+    internal QueueSize Size { get; } = new();
 
-    /// <summary>About how many bytes they are.</summary>
-    internal long Bytes => Interlocked.Read(ref _bytes);
+    internal int Count => Size.Operations;
 
-    /// <summary>How many runs are remembered because they have not ended.</summary>
+    internal long Bytes => Size.Bytes;
+
+    /// <summary>How many runs are kept because they have not ended.</summary>
     internal int OpenCount
     {
         get
@@ -64,60 +61,100 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
         }
     }
 
-    /// <summary>What the server takes of one run at most; what is larger is refused.</summary>
+    /// <summary>The most the server accepts of one run; larger operations are refused.</summary>
     internal long MaxOperationBytes
     {
         get => Interlocked.Read(ref _maxOperationBytes);
         set => Interlocked.Exchange(ref _maxOperationBytes, value);
     }
 
-    /// <summary>Takes a start; says why when it does not.</summary>
-    internal SendResult? TryStart(RunOperation create)
+    /// <summary>The sequence of the operation that was queued last.</summary>
+    internal long LastSequence
+    {
+        get
+        {
+            lock (_gate)
+                return _sequence;
+        }
+    }
+
+    /// <summary>How many operations wait to be taken, their bytes, and since when the oldest waits.</summary>
+    internal (int Count, long Bytes, long OldestAt) Waiting
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var oldestAt = Math.Min(
+                    _waiting.First?.Value.QueuedAt ?? long.MaxValue,
+                    _released.TryPeek(out var released, out _) ? released.QueuedAt : long.MaxValue);
+                return (WaitingCount, _waitingBytes, oldestAt);
+            }
+        }
+    }
+
+    /// <summary>Completes when the next operation is queued or the next batch completed.</summary>
+    internal Task Changed
+    {
+        get
+        {
+            lock (_gate)
+                return (_change ??= NewSignal()).Task;
+        }
+    }
+
+    private int WaitingCount => _waiting.Count + _released.Count;
+
+    /// <summary>Queues a start.</summary>
+    /// <returns>Why it was refused; null if it was queued.</returns>
+    internal DropReason? TryStart(RunOperation start)
     {
         lock (_gate)
         {
-            if (Refuses(create, create.Size, 1) is { } reason)
+            if (GetRefusal(start, start.Size, 1) is { } reason)
             {
-                MissStart(create.Id);
+                AddStartless(start.Id);
                 return reason;
             }
 
-            _creates[create.Id] = Add(create);
+            _starts[start.Id] = Add(start);
             return null;
         }
     }
 
-    /// <summary>Takes an end; says why when it does not.</summary>
-    internal SendResult? TryEnd(RunOperation end)
+    /// <summary>Queues an end.</summary>
+    /// <returns>Why it was refused; null if it was queued.</returns>
+    internal DropReason? TryEnd(RunOperation end)
     {
         lock (_gate)
         {
-            // Those that were open have been ended.
+            // Close has ended all open runs.
             if (_isClosed)
-                return SendResult.Shutdown;
-            if (_creates.Remove(end.Id, out var create))
+                return DropReason.Shutdown;
+            if (_starts.Remove(end.Id, out var start))
             {
-                var reason = Refuses(end, end.Size - create.Value.Size, 0);
-                Merge(create, reason is null ? end : create.Value.CutShort(end, Describe(reason.Value)));
+                var reason = GetRefusal(end, end.Size - start.Value.Size, 0);
+                Merge(start, reason is null ? end : start.Value.CutShort(end, Describe(reason.Value)));
                 return reason;
             }
 
-            if (_sending.Remove(end.Id, out var sending))
+            if (_sending.TryGetValue(end.Id, out var sending))
             {
-                end.Link = sending.Create.Link;
-                var reason = Refuses(end, end.Size, 1, isUpdate: true);
+                end.Link = sending.Start.Link;
+                // It keeps its inputs: the start may get lost.
+                var reason = GetRefusal(end, end.Size, 1, isUpdate: true);
                 if (reason is null)
-                    Hold(sending.Create, end);
+                    Hold(sending, end);
                 else
-                    _sending[end.Id] = (sending.Create, null, sending.Create.WithoutPayload().CutShort(end, Describe(reason.Value)));
+                    sending.Substitute = sending.Start.WithoutPayload().CutShort(end, Describe(reason.Value));
                 return reason;
             }
 
-            if (_openById.Remove(end.Id, out var open))
+            var open = _open.Remove(end.Id);
+            if (open is not null)
             {
-                _open.Remove(open);
                 end.BecomeUpdate();
-                end.Link = open.Value.Link;
+                end.Link = open.Link;
             }
             else
             {
@@ -125,16 +162,16 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
                 end.MakesUpForStart = _startless.Remove(end.Id);
             }
 
-            var refused = Refuses(end, end.Size, 1);
-            if (refused is null)
+            var refusal = GetRefusal(end, end.Size, 1);
+            if (refusal is null)
                 Add(end);
             else if (open is not null)
-                Substitute(open.Value.CutShort(end, Describe(refused.Value)));
-            return refused;
+                AddSubstitute(open.CutShort(end, Describe(refusal.Value)));
+            return refusal;
         }
     }
 
-    /// <summary>Takes the oldest operations; they count until <see cref="Complete"/>.</summary>
+    /// <summary>Takes the oldest operations. They count until <see cref="Complete"/>.</summary>
     internal RunBatch? Take(int maxOperations, long maxBatchBytes)
     {
         lock (_gate)
@@ -157,8 +194,8 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
                 operations.Add(operation);
                 bytes += operation.Size;
                 first = Math.Min(first, operation.Sequence);
-                if (_creates.Remove(operation.Id))
-                    _sending[operation.Id] = (operation, null, null);
+                if (_starts.Remove(operation.Id))
+                    _sending[operation.Id] = new SendingStart(operation);
             }
 
             _waitingBytes -= bytes;
@@ -166,53 +203,18 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
         }
     }
 
-    /// <summary>A batch was sent, or given up: then the runs whose create was lost are sent whole when they end.</summary>
+    /// <summary>Removes a batch that was sent or dropped. Runs whose start was lost are sent whole when they end.</summary>
     internal void Complete(RunBatch batch, IReadOnlyCollection<RunOperation> lost)
     {
         var lostIds = lost.Count == 0 ? [] : lost.Select(static operation => operation.Id).ToHashSet();
         lock (_gate)
         {
             _inFlight.Remove(batch.InFlight);
-            _count -= batch.Operations.Count;
-            _bytes -= batch.Bytes;
-            foreach (var create in batch.Operations)
+            Size.Add(-batch.Operations.Count, -batch.Bytes);
+            foreach (var operation in batch.Operations)
             {
-                if (!create.IsCreate || !_sending.Remove(create.Id, out var sending))
-                    continue;
-                var isLost = lostIds.Contains(create.Id);
-                if (sending.End is { } end)
-                {
-                    _bytes -= end.Size;
-                    if (isLost && end.IsBare)
-                    {
-                        // There is nothing it could end.
-                        _count--;
-                        continue;
-                    }
-
-                    if (isLost)
-                        end.BecomeCreate();
-                    else
-                        end.BecomeUpdate();
-                    end.MakesUpForStart = isLost;
-                    _bytes += end.Size;
-                    _waitingBytes += end.Size;
-                    _released.Enqueue(end, end.Sequence);
-                }
-                else if (sending.Substitute is { } substitute)
-                {
-                    // Lost, there is nothing it could end.
-                    if (!isLost)
-                        _substitutes.Enqueue(substitute);
-                }
-                else if (isLost)
-                {
-                    MissStart(create.Id);
-                }
-                else
-                {
-                    Remember(create.WithoutPayload());
-                }
+                if (operation.IsCreate && _sending.Remove(operation.Id, out var sending))
+                    CompleteStart(sending, lostIds.Contains(operation.Id));
             }
 
             AddSubstitutes();
@@ -221,73 +223,38 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
         }
     }
 
-    /// <summary>Takes nothing more, and ends what is open, with an error that says why.</summary>
+    /// <summary>Refuses operations from now on, and ends all open runs with an error.</summary>
     internal void Close(string error)
     {
         lock (_gate)
         {
             _isClosed = true;
             var now = timeProvider.GetUtcNow();
-            foreach (var create in _creates.Values)
-                Merge(create, create.Value.Abandon(now, error));
-            _creates.Clear();
-            foreach (var (create, _, substitute) in _sending.Values.Where(static sending => sending.End is null).ToList())
-                Hold(create, substitute ?? create.Abandon(now, error));
-            foreach (var open in _open)
+            foreach (var start in _starts.Values)
+                Merge(start, start.Value.Abandon(now, error));
+            _starts.Clear();
+            foreach (var sending in _sending.Values.Where(static sending => sending.End is null))
+                Hold(sending, sending.Substitute ?? sending.Start.Abandon(now, error));
+            foreach (var open in _open.RemoveAll())
                 Add(open.Abandon(now, error));
-            _open.Clear();
-            _openById.Clear();
             while (_substitutes.TryDequeue(out var substitute))
                 Add(substitute);
         }
     }
 
-    /// <summary>The last operation that was queued so far.</summary>
-    internal long LastSequence
-    {
-        get
-        {
-            lock (_gate)
-                return _sequence;
-        }
-    }
-
-    /// <summary>Whether everything up to an operation was sent, or given up.</summary>
+    /// <summary>Returns true if every operation up to a sequence was sent or dropped.</summary>
     internal bool IsDone(long sequence)
     {
-        // An end that waits for its create is younger than it, and that is on its way.
+        // An end that waits for its start is younger than the start, which is in flight.
         lock (_gate)
+        {
             return (_waiting.First is null || _waiting.First.Value.Sequence > sequence)
                 && (!_released.TryPeek(out _, out var released) || released > sequence)
                 && _inFlight.All(first => first > sequence);
-    }
-
-    /// <summary>How many operations wait, how many bytes they are, and since when the oldest does.</summary>
-    internal (int Count, long Bytes, long OldestAt) Waiting
-    {
-        get
-        {
-            lock (_gate)
-            {
-                var oldestAt = Math.Min(
-                    _waiting.First?.Value.QueuedAt ?? long.MaxValue,
-                    _released.TryPeek(out var released, out _) ? released.QueuedAt : long.MaxValue);
-                return (WaitingCount, _waitingBytes, oldestAt);
-            }
         }
     }
 
-    /// <summary>Completes when something is queued or done from now on.</summary>
-    internal Task Changed
-    {
-        get
-        {
-            lock (_gate)
-                return (_change ??= NewSignal()).Task;
-        }
-    }
-
-    /// <summary>Completes when so much waits, at once when it does. For one that waits.</summary>
+    /// <summary>Completes when at least so much waits. Serves one caller at a time.</summary>
     internal Task WhenFull(int operations, long bytes)
     {
         lock (_gate)
@@ -300,67 +267,16 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
         }
     }
 
-    private int WaitingCount => _waiting.Count + _released.Count;
-
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private SendResult? Refuses(RunOperation operation, long bytes, int count, bool isUpdate = false) =>
-        _isClosed ? SendResult.Shutdown
-        : !operation.IsPostable ? SendResult.Invalid
-        : operation.LeastBytes(isUpdate) > MaxOperationBytes ? SendResult.TooLarge
-        : _count + count > maxRuns || _bytes + bytes > maxBytes ? SendResult.QueueFull
+    private static string Describe(DropReason reason) => reason == DropReason.TooLarge ? EndTooLarge : EndWithoutRoom;
+
+    private DropReason? GetRefusal(RunOperation operation, long bytes, int count, bool isUpdate = false) =>
+        _isClosed ? DropReason.Shutdown
+        : !operation.IsPostable ? DropReason.Invalid
+        : operation.GetLeastBytes(isUpdate) > MaxOperationBytes ? DropReason.TooLarge
+        : Count + count > maxRuns || Bytes + bytes > maxBytes ? DropReason.QueueFull
         : null;
-
-    // The end takes the place of the start: one post.
-    private void Merge(LinkedListNode<RunOperation> create, RunOperation end)
-    {
-        end.BecomeCreate();
-        end.Starts(create.Value);
-        var more = end.Size - create.Value.Size;
-        _bytes += more;
-        _waitingBytes += more;
-        create.Value = end;
-        SignalFull();
-    }
-
-    private void Hold(RunOperation create, RunOperation end)
-    {
-        Number(end);
-        _sending[create.Id] = (create, end, null);
-    }
-
-    private static string Describe(SendResult reason) => reason == SendResult.TooLarge ? EndTooLarge : EndWithoutRoom;
-
-    private void Substitute(RunOperation end)
-    {
-        // They were open runs, of which there are not more.
-        if (_substitutes.Count < maxOpen)
-            _substitutes.Enqueue(end);
-        AddSubstitutes();
-    }
-
-    private void AddSubstitutes()
-    {
-        while (_substitutes.TryPeek(out var substitute) && Refuses(substitute, substitute.Size, 1) is null)
-            Add(_substitutes.Dequeue());
-    }
-
-    // Runs that never end must not fill the memory; should one of the forgotten end after all, it is posted whole.
-    private void Remember(RunOperation create)
-    {
-        _openById[create.Id] = _open.AddLast(create);
-        if (_open.Count <= maxOpen)
-            return;
-        _openById.Remove(_open.First!.Value.Id);
-        _open.RemoveFirst();
-    }
-
-    // Beyond the bound what was counted stays counted, whatever comes.
-    private void MissStart(Guid id)
-    {
-        if (_startless.Count < maxOpen)
-            _startless.Add(id);
-    }
 
     private LinkedListNode<RunOperation> Add(RunOperation operation)
     {
@@ -376,8 +292,82 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
     {
         operation.Sequence = ++_sequence;
         operation.QueuedAt = timeProvider.GetTimestamp();
-        _count++;
-        _bytes += operation.Size;
+        Size.Add(1, operation.Size);
+    }
+
+    // Puts the end in the start's place: one post.
+    private void Merge(LinkedListNode<RunOperation> start, RunOperation end)
+    {
+        end.Replace(start.Value);
+        var more = end.Size - start.Value.Size;
+        Size.Add(0, more);
+        _waitingBytes += more;
+        start.Value = end;
+        SignalFull();
+    }
+
+    private void Hold(SendingStart sending, RunOperation end)
+    {
+        Number(end);
+        (sending.End, sending.Substitute) = (end, null);
+    }
+
+    private void CompleteStart(SendingStart sending, bool isLost)
+    {
+        if (sending.End is { } end)
+        {
+            // Without the start there is no run that a bare end could end.
+            if (isLost && end.IsBare)
+                Size.Add(-1, -end.Size);
+            else
+                Release(end, isLost);
+        }
+        else if (sending.Substitute is { } substitute)
+        {
+            if (!isLost)
+                _substitutes.Enqueue(substitute);
+        }
+        else if (isLost)
+        {
+            AddStartless(sending.Start.Id);
+        }
+        else
+        {
+            _open.Add(sending.Start);
+        }
+    }
+
+    private void Release(RunOperation end, bool isStartLost)
+    {
+        var before = end.Size;
+        if (isStartLost)
+            end.BecomeCreate();
+        else
+            end.BecomeUpdate();
+        end.MakesUpForStart = isStartLost;
+        Size.Add(0, end.Size - before);
+        _waitingBytes += end.Size;
+        _released.Enqueue(end, end.Sequence);
+    }
+
+    private void AddSubstitute(RunOperation end)
+    {
+        if (_substitutes.Count < maxOpen)
+            _substitutes.Enqueue(end);
+        AddSubstitutes();
+    }
+
+    private void AddSubstitutes()
+    {
+        while (_substitutes.TryPeek(out var substitute) && GetRefusal(substitute, substitute.Size, 1) is null)
+            Add(_substitutes.Dequeue());
+    }
+
+    // Beyond maxOpen a dropped start stays counted as lost, even if the end is sent.
+    private void AddStartless(Guid id)
+    {
+        if (_startless.Count < maxOpen)
+            _startless.Add(id);
     }
 
     private void Signal()
@@ -393,7 +383,16 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
         _full.SetResult();
         _full = null;
     }
-}
 
-/// <summary>Operations on their way.</summary>
-internal sealed record RunBatch(IReadOnlyList<RunOperation> Operations, long Bytes, LinkedListNode<long> InFlight);
+    /// <summary>A start being sent.</summary>
+    private sealed class SendingStart(RunOperation start)
+    {
+        internal RunOperation Start => start;
+
+        /// <summary>The end that came meanwhile, if there was room for it.</summary>
+        internal RunOperation? End { get; set; }
+
+        /// <summary>An end in place of one that was refused. It is not counted yet.</summary>
+        internal RunOperation? Substitute { get; set; }
+    }
+}

@@ -3,9 +3,8 @@ using System.Net;
 namespace LangSmith.Http.Export.Transport;
 
 /// <summary>
-/// A body that is written once and sent as often as it takes. It is kept in pieces that are no large objects, which the
-/// garbage collector would stop the application for; and they are of no pool, because an attempt that was given up may
-/// still be reading them.
+/// A body that is written once and sent by every attempt. It is kept in pieces below the size of large objects, which only
+/// a full garbage collection frees. The pieces are not pooled: an abandoned attempt may still read them.
 /// </summary>
 internal sealed class Body : Stream
 {
@@ -57,17 +56,22 @@ internal sealed class Body : Stream
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    /// <summary>The body as one request sends it.</summary>
+    /// <summary>Makes the content of one request.</summary>
     internal HttpContent ToContent() => new Content(this);
 
     private sealed class Content(Body body) : HttpContent
     {
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+            SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+        protected override async Task SerializeToStreamAsync(
+            Stream stream, TransportContext? context, CancellationToken cancellationToken)
         {
             for (var i = 0; i < body._pieces.Count; i++)
-                await stream.WriteAsync(body._pieces[i].AsMemory(0, i < body._pieces.Count - 1 ? PieceBytes : body._used), cancellationToken).ConfigureAwait(false);
+            {
+                var used = i < body._pieces.Count - 1 ? PieceBytes : body._used;
+                await stream.WriteAsync(body._pieces[i].AsMemory(0, used), cancellationToken).ConfigureAwait(false);
+            }
         }
 
         protected override bool TryComputeLength(out long length)

@@ -5,13 +5,14 @@ using Microsoft.Extensions.Options;
 namespace LangSmith.Http.Export.Transport;
 
 /// <summary>
-/// The exporter's own HTTP client. In a container it is configured as the factory's client
-/// <see cref="LangSmithExporter.HttpClientName"/> is, by that name alone: what is configured for all clients (tokens, our
-/// own handler, resilience, the factory's filters) is for others, whatever the order of registration. It is made here and
-/// lives as long as the exporter: the last runs are sent while the container is being disposed.
+/// The exporter's own HTTP client. In a container it is configured as the factory's client <see cref="Name"/>, and only by
+/// that name: settings for all clients (tokens, resilience, the propagation handler, the factory's filters) do not apply,
+/// in any order of registration. It lives as long as the exporter, which sends the last runs while the container is disposed.
 /// </summary>
 internal sealed class ExportClient : IAsyncDisposable
 {
+    internal const string Name = "LangSmith.Http.Export";
+
     private readonly AsyncServiceScope? _scope;
 
     /// <summary>Makes a client that disposes its handler.</summary>
@@ -29,6 +30,7 @@ internal sealed class ExportClient : IAsyncDisposable
 
     internal HttpClient Http { get; }
 
+    /// <summary>Whether the primary handler follows redirects, which could not be switched off.</summary>
     internal bool FollowsRedirects { get; }
 
     public async ValueTask DisposeAsync()
@@ -38,26 +40,35 @@ internal sealed class ExportClient : IAsyncDisposable
             await scope.DisposeAsync().ConfigureAwait(false);
     }
 
+    internal static SocketsHttpHandler CreateHandler() => new()
+    {
+        // Without a propagator the runtime starts no span and adds no header.
+        ActivityHeadersPropagator = null,
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+    };
+
     /// <summary>Makes the client of a container.</summary>
     internal static ExportClient Create(IServiceProvider services)
     {
-        var options = services.GetRequiredService<IOptionsMonitor<HttpClientFactoryOptions>>().Get(LangSmithExporter.HttpClientName);
-        // As the factory does it: handlers have a scope of their own.
+        var options = services.GetRequiredService<IOptionsMonitor<HttpClientFactoryOptions>>().Get(Name);
+        // As in the factory, handlers have a scope of their own.
         AsyncServiceScope? scope = options.SuppressHandlerScope ? null : services.CreateAsyncScope();
         var builder = (scope?.ServiceProvider ?? services).GetRequiredService<HttpMessageHandlerBuilder>();
-        var ours = LangSmithExporter.CreateHandler();
-        (builder.Name, builder.PrimaryHandler) = (LangSmithExporter.HttpClientName, ours);
+        var primary = CreateHandler();
+        (builder.Name, builder.PrimaryHandler) = (Name, primary);
         foreach (var action in options.HttpMessageHandlerBuilderActions)
             action(builder);
-        // One of the user's may be others' too.
-        var client = new ExportClient(builder.Build(), disposeHandler: ReferenceEquals(builder.PrimaryHandler, ours), scope);
+        // A primary handler of the user's may be shared: it is not disposed.
+        var client = new ExportClient(builder.Build(), disposeHandler: ReferenceEquals(builder.PrimaryHandler, primary), scope);
         foreach (var action in options.HttpClientActions)
             action(client.Http);
         return client;
     }
 
-    // A handler of the user's (a proxy, a certificate) follows redirects, with the key, and traces itself, unless told.
-    // False when it still does: whoever else uses it has used it already, and it cannot be told any more.
+    // By default a primary handler of the user's (for a proxy or certificate) follows redirects, with the key, and starts
+    // spans. Returns false if it still follows redirects: a handler that has sent a request cannot be changed.
     private static bool TryProtect(HttpMessageHandler handler)
     {
         while (handler is DelegatingHandler { InnerHandler: { } inner })
@@ -76,18 +87,19 @@ internal sealed class ExportClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Leaves of the client's options what names it.</summary>
-    internal sealed class OwnOptions(IEnumerable<IConfigureOptions<HttpClientFactoryOptions>> setups) : IPostConfigureOptions<HttpClientFactoryOptions>
+    /// <summary>Removes from the client's options everything that was not configured under its name.</summary>
+    internal sealed class OwnOptions(IEnumerable<IConfigureOptions<HttpClientFactoryOptions>> setups)
+        : IPostConfigureOptions<HttpClientFactoryOptions>
     {
         public void PostConfigure(string? name, HttpClientFactoryOptions options)
         {
-            if (name != LangSmithExporter.HttpClientName)
+            if (name != ExportClient.Name)
                 return;
             options.HttpClientActions.Clear();
             options.HttpMessageHandlerBuilderActions.Clear();
             foreach (var setup in setups)
             {
-                if (setup is ConfigureNamedOptions<HttpClientFactoryOptions> { Name: LangSmithExporter.HttpClientName } named)
+                if (setup is ConfigureNamedOptions<HttpClientFactoryOptions> { Name: ExportClient.Name } named)
                     named.Action?.Invoke(options);
             }
         }

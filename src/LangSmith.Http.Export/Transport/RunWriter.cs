@@ -1,79 +1,76 @@
-using LangSmith.Http.Export.Model;
 using System.Buffers;
-using System.Globalization;
-#if NET9_0_OR_GREATER
-using System.Runtime.InteropServices;
-#endif
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using LangSmith.Http.Export.Model;
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http.Export.Transport;
 
 /// <summary>
-/// Writes runs as LangSmith's ingest API takes them (wire names, RFC 3339 times in microseconds). For one body: not
+/// Writes runs with the names and formats of LangSmith's ingest API. Payloads are copied byte for byte. Writes one body; not
 /// thread-safe.
 /// </summary>
 internal sealed class RunWriter(ExportSettings settings) : IDisposable
 {
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = int.MaxValue };
 
     private const string UsageMetadata = "usage_metadata";
     private const string RevisionId = "revision_id";
     private const string SampleRate = "ls_tracing_sample_rate";
 
-    private readonly Utf8JsonWriter _json = new(Stream.Null, Options);
+    private readonly Utf8JsonWriter _json = new(Stream.Null, RawJson.WriterOptions);
 
-    /// <summary>The fields that have a part of their own in a multipart body, in the order of the SDKs.</summary>
+    /// <summary>The fields that are parts of their own in a multipart body, in the order of the SDKs.</summary>
     internal static IReadOnlyList<string> Parts { get; } = ["inputs", "outputs", "events", "extra", "error"];
 
     public void Dispose() => _json.Dispose();
 
-    /// <summary>Writes everything that has no part of its own.</summary>
-    internal void WriteMain(RunOperation run, IBufferWriter<byte> output)
+    /// <summary>Writes the fields that are no parts of their own.</summary>
+    internal void WriteMain(RunOperation operation, IBufferWriter<byte> output)
     {
         _json.Reset(output);
         _json.WriteStartObject();
-        WriteMainFields(run, _json);
+        WriteMainFields(operation);
         _json.WriteEndObject();
         _json.Flush();
     }
 
-    /// <summary>Writes a field; false when the run does not have it.</summary>
-    internal bool WritePart(RunOperation run, string part, IBufferWriter<byte> output)
+    /// <summary>Writes a field; returns false if the operation does not have it.</summary>
+    internal bool WritePart(RunOperation operation, string part, IBufferWriter<byte> output)
     {
-        if (!Has(run, part))
+        if (!Has(operation, part))
             return false;
         _json.Reset(output);
-        WriteValue(run, part, _json);
+        WriteValue(operation, part);
         _json.Flush();
         return true;
     }
 
     /// <summary>Writes <c>{"post":[…],"patch":[…]}</c>, for servers without multipart.</summary>
-    internal void WriteBatch(IReadOnlyList<RunOperation> runs, Stream output)
+    internal void WriteBatch(IReadOnlyList<RunOperation> operations, Stream output)
     {
-        // The writer's own way with a stream is to keep it all, or to make a compressor begin anew.
+        // With a stream, the writer would keep everything until it is flushed, and its flush would flush a compressor.
         var buffer = new ArrayBufferWriter<byte>(4096);
         _json.Reset(buffer);
         _json.WriteStartObject();
-        WriteAll("post", runs.Where(static run => run.IsCreate));
-        WriteAll("patch", runs.Where(static run => !run.IsCreate));
+        WriteAll("post", operations.Where(static operation => operation.IsCreate));
+        WriteAll("patch", operations.Where(static operation => !operation.IsCreate));
         _json.WriteEndObject();
         Flush();
 
         void WriteAll(string name, IEnumerable<RunOperation> some)
         {
             _json.WriteStartArray(name);
-            foreach (var run in some)
+            foreach (var operation in some)
             {
                 _json.WriteStartObject();
-                WriteMainFields(run, _json);
+                WriteMainFields(operation);
                 foreach (var part in Parts)
                 {
-                    if (!Has(run, part))
+                    if (!Has(operation, part))
                         continue;
                     _json.WritePropertyName(part);
-                    WriteValue(run, part, _json);
+                    WriteValue(operation, part);
                 }
 
                 _json.WriteEndObject();
@@ -91,163 +88,158 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
         }
     }
 
-    private static bool Has(RunOperation run, string part) => part switch
+    private static bool Has(RunOperation operation, string part) => part switch
     {
-        "inputs" => run.IsCreate || run.HasNewInputs,
-        "outputs" => run.Outputs is not null,
-        "events" => run.Events.Count > 0,
-        "error" => run.Error is not null,
-        _ => !run.IsBare,
+        "inputs" => operation.IsCreate || operation.Run.HasNewInputs,
+        "outputs" => operation.Run.OutputsJson is not null,
+        "events" => operation.Run.Events.Count > 0,
+        "error" => operation.Run.Error is not null,
+        _ => !operation.IsBare,
     };
 
-    private static void WriteMainFields(RunOperation run, Utf8JsonWriter json)
+    private void WriteMainFields(RunOperation operation)
     {
-        json.WriteString("id", run.Id);
-        json.WriteString("trace_id", run.TraceId);
+        var run = operation.Run;
+        _json.WriteString("id", run.Id);
+        _json.WriteString("trace_id", run.TraceId);
         if (run.ParentRunId is { } parent)
-            json.WriteString("parent_run_id", parent);
-        json.WriteString("dotted_order", run.DottedOrder);
-        json.WriteString("name", run.Name);
-        json.WriteString("run_type", run.RunType);
-        WriteTime(json, "start_time", run.StartTime);
+            _json.WriteString("parent_run_id", parent);
+        _json.WriteString("dotted_order", run.DottedOrder);
+        _json.WriteString("name", run.Name);
+        _json.WriteString("run_type", run.RunType);
+        _json.WriteTime("start_time", run.StartTime);
         if (run.EndTime is { } end)
-            WriteTime(json, "end_time", end);
+            _json.WriteTime("end_time", end);
         if (run.Address is not null)
-            json.WriteString("address", run.Address);
+            _json.WriteString("address", run.Address);
         else
-            json.WriteString("session_name", run.Project);
-        if (run.IsBare)
+            _json.WriteString("session_name", run.Project);
+        if (operation.IsBare)
             return;
-        json.WriteStartArray("tags");
+        _json.WriteStartArray("tags");
         foreach (var tag in run.Tags)
-            json.WriteStringValue(tag);
-        json.WriteEndArray();
+            _json.WriteStringValue(tag);
+        _json.WriteEndArray();
     }
 
-    private void WriteValue(RunOperation run, string part, Utf8JsonWriter json)
+    private void WriteValue(RunOperation operation, string part)
     {
         switch (part)
         {
             case "inputs":
-                WriteObject(json, run.Inputs);
+                WriteObject(operation.Run.InputsJson);
                 break;
             case "outputs":
-                WriteObject(json, run.Outputs);
+                WriteObject(operation.Run.OutputsJson);
                 break;
             case "events":
-                WriteEvents(json, run.Events);
+                WriteEvents(operation.Run.Events);
                 break;
             case "extra":
-                WriteExtra(json, run);
+                WriteExtra(operation);
                 break;
             case "error":
-                json.WriteStringValue(run.Error);
+                _json.WriteStringValue(operation.Run.Error);
                 break;
         }
     }
 
-    private static void WriteObject(Utf8JsonWriter json, JsonElement? value)
-    {
-        if (value is { } given)
-        {
-            WriteAsItIs(json, given);
-            return;
-        }
+    private void WriteObject(JsonPayload? payload) => _json.WriteRaw(payload is null ? "{}"u8 : payload.Utf8);
 
-        json.WriteStartObject();
-        json.WriteEndObject();
-    }
-
-    private void WriteEvents(Utf8JsonWriter json, IReadOnlyList<RunEvent> events)
+    private void WriteEvents(IReadOnlyList<RunEvent> events)
     {
-        json.WriteStartArray();
+        _json.WriteStartArray();
         foreach (var item in events)
         {
-            json.WriteStartObject();
-            json.WriteString("name", item.Name);
-            WriteTime(json, "time", item.Time);
-            // The text of a token is an output; the other SDKs take it out in any case (wire.md §7.3).
-            if (item.Payload is { } payload && !settings.HideOutputs && item.Name != "new_token")
+            _json.WriteStartObject();
+            _json.WriteString("name", item.Name);
+            _json.WriteTime("time", item.Time);
+            // The payload of a new_token event is a token's text, an output. The other SDKs never send it.
+            if (item.Json is { } payload && !settings.HideOutputs && item.Name != "new_token")
             {
-                json.WritePropertyName("kwargs");
-                WriteAsItIs(json, payload);
+                _json.WritePropertyName("kwargs");
+                _json.WriteRaw(payload.Utf8);
             }
 
-            json.WriteEndObject();
+            _json.WriteEndObject();
         }
 
-        json.WriteEndArray();
+        _json.WriteEndArray();
     }
 
-    private void WriteExtra(Utf8JsonWriter json, RunOperation run)
+    private void WriteExtra(RunOperation operation)
     {
-        json.WriteStartObject();
-        json.WriteStartObject("metadata");
-        foreach (var (key, value) in run.Metadata)
+        _json.WriteStartObject();
+        _json.WriteStartObject("metadata");
+        foreach (var (key, value) in operation.Run.Metadata)
         {
-            json.WritePropertyName(key);
-            WriteAsItIs(json, value);
+            _json.WritePropertyName(key);
+            _json.WriteRaw(value);
         }
 
         if (!settings.HideMetadata)
-            WriteOwnMetadata(json, run);
-        json.WriteEndObject();
-        json.WriteStartObject("runtime");
+            WriteOwnMetadata(operation);
+        _json.WriteEndObject();
+        _json.WriteStartObject("runtime");
         foreach (var (key, value) in settings.Runtime)
-            json.WriteString(key, value);
-        json.WriteEndObject();
-        json.WriteEndObject();
+            _json.WriteString(key, value);
+        _json.WriteEndObject();
+        _json.WriteEndObject();
     }
 
-    // A name is there once: what the user said stays.
-    private void WriteOwnMetadata(Utf8JsonWriter json, RunOperation run)
+    // Adds metadata under the keys of the other SDKs. A key that the user set stays as it is.
+    private void WriteOwnMetadata(RunOperation operation)
     {
-        if (run.Link != default && !run.Metadata.ContainsKey("otel.trace_id") && !run.Metadata.ContainsKey("otel.span_id"))
+        var metadata = operation.Run.Metadata;
+        if (operation.Link != default && !metadata.ContainsKey("otel.trace_id") && !metadata.ContainsKey("otel.span_id"))
         {
-            json.WriteString("otel.trace_id", run.Link.TraceId.ToHexString());
-            json.WriteString("otel.span_id", run.Link.SpanId.ToHexString());
+            _json.WriteString("otel.trace_id", operation.Link.TraceId.ToHexString());
+            _json.WriteString("otel.span_id", operation.Link.SpanId.ToHexString());
         }
 
-        // Where the other SDKs put them as well (wire.md §7.3, §4.4): token counts, and what a run stands for.
-        if (run.Outputs is { ValueKind: JsonValueKind.Object } outputs && TryGetUsage(outputs, out var usage)
-            && usage.ValueKind == JsonValueKind.Object && !run.Metadata.ContainsKey(UsageMetadata))
+        if (operation.Run.OutputsJson is { IsObject: true } outputs && !metadata.ContainsKey(UsageMetadata)
+            && TryGetUsage(outputs.Utf8, out var usage))
         {
-            json.WritePropertyName(UsageMetadata);
-            WriteAsItIs(json, usage);
+            _json.WritePropertyName(UsageMetadata);
+            _json.WriteRaw(usage);
         }
 
-        if (settings.RevisionId is { } revision && !run.Metadata.ContainsKey(RevisionId))
-            json.WriteString(RevisionId, revision);
-        if (settings.SamplingRate < 1 && !run.Metadata.ContainsKey(SampleRate))
-            json.WriteNumber(SampleRate, settings.SamplingRate);
+        if (settings.RevisionId is { } revision && !metadata.ContainsKey(RevisionId))
+            _json.WriteString(RevisionId, revision);
+        if (settings.SamplingRate < 1 && !metadata.ContainsKey(SampleRate))
+            _json.WriteNumber(SampleRate, settings.SamplingRate);
     }
 
-    private static bool TryGetUsage(JsonElement outputs, out JsonElement usage)
+    // Finds the object outputs.usage_metadata. The last one counts, as with JsonElement.TryGetProperty.
+    private static bool TryGetUsage(ReadOnlySpan<byte> outputs, out ReadOnlySpan<byte> usage)
+    {
+        usage = default;
+        var reader = new Utf8JsonReader(outputs, ReaderOptions);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isUsage = IsUsage(ref reader);
+            reader.Read();
+            var start = (int)reader.TokenStartIndex;
+            var isObject = reader.TokenType == JsonTokenType.StartObject;
+            reader.Skip();
+            if (isUsage)
+                usage = isObject ? outputs[start..(int)reader.BytesConsumed] : default;
+        }
+
+        return !usage.IsEmpty;
+    }
+
+    private static bool IsUsage(ref Utf8JsonReader reader)
     {
         try
         {
-            return outputs.TryGetProperty(UsageMetadata, out usage);
+            return reader.ValueTextEquals(UsageMetadata);
         }
         catch (InvalidOperationException)
         {
-            // A name with an escaped lone surrogate cannot be compared.
-            usage = default;
+            // A name with an escaped lone surrogate cannot be unescaped.
             return false;
         }
     }
-
-    private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset time)
-    {
-        Span<byte> text = stackalloc byte[27];
-        time.UtcDateTime.TryFormat(text, out _, "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
-        json.WriteString(name, text);
-    }
-
-    // Writing an element as a value unescapes it, and throws on the lone surrogates JavaScript lets through.
-    private static void WriteAsItIs(Utf8JsonWriter json, JsonElement value) =>
-#if NET9_0_OR_GREATER
-        json.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
-#else
-        json.WriteRawValue(value.GetRawText(), skipInputValidation: true);
-#endif
 }

@@ -241,7 +241,7 @@ public sealed class FaultToleranceTests
     {
         await using var collector = await LangSmithCollector.StartAsync();
         var failures = 0;
-        var handler = LangSmithExporter.CreateHandler();
+        var handler = ExportClient.CreateHandler();
         // What a resolver says of a name that is not there (.invalid never is); then the name is.
         handler.ConnectCallback = async (context, cancellationToken) =>
         {

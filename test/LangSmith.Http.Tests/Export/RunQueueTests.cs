@@ -18,15 +18,15 @@ public sealed class RunQueueTests
         var operations = Enumerable.Range(0, 3).Select(static _ => NewRun().Start).ToList();
         var (first, second, third) = (operations[0], operations[1], operations[2]);
         var byCount = new RunQueue(2, long.MaxValue, _time);
-        Assert.That((byCount.TryStart(first), byCount.TryStart(second), byCount.TryStart(third)), Is.EqualTo(((SendResult?)null, (SendResult?)null, (SendResult?)SendResult.QueueFull)));
+        Assert.That((byCount.TryStart(first), byCount.TryStart(second), byCount.TryStart(third)), Is.EqualTo(((DropReason?)null, (DropReason?)null, (DropReason?)DropReason.QueueFull)));
         var byBytes = new RunQueue(100, first.Size + second.Size, _time);
-        Assert.That((byBytes.TryStart(first), byBytes.TryStart(second), byBytes.TryStart(third)), Is.EqualTo(((SendResult?)null, (SendResult?)null, (SendResult?)SendResult.QueueFull)));
+        Assert.That((byBytes.TryStart(first), byBytes.TryStart(second), byBytes.TryStart(third)), Is.EqualTo(((DropReason?)null, (DropReason?)null, (DropReason?)DropReason.QueueFull)));
         Assert.That(byBytes.Bytes, Is.EqualTo(first.Size + second.Size));
-        Assert.That(new RunQueue(100, first.Size - 1, _time).TryStart(first), Is.EqualTo(SendResult.QueueFull), "one byte less");
+        Assert.That(new RunQueue(100, first.Size - 1, _time).TryStart(first), Is.EqualTo(DropReason.QueueFull), "one byte less");
 
         // On its way it counts still.
         var batch = byCount.Take(1, long.MaxValue)!;
-        Assert.That(byCount.TryStart(third), Is.EqualTo(SendResult.QueueFull));
+        Assert.That(byCount.TryStart(third), Is.EqualTo(DropReason.QueueFull));
         Assert.That(byCount.Waiting, Is.EqualTo((1, second.Size, second.QueuedAt)), "that on its way does not wait");
         byCount.Complete(batch, []);
         Assert.That(byCount.TryStart(third), Is.Null);
@@ -43,7 +43,7 @@ public sealed class RunQueueTests
         Assert.That((queue.Count, queue.Bytes), Is.EqualTo((1, end.Size)));
         var batch = queue.Take(10, long.MaxValue)!;
         var only = batch.Operations.Single();
-        Assert.That((only.IsCreate, only.Weight, only.Inputs is not null, only.Outputs is not null), Is.EqualTo((true, 2, true, true)));
+        Assert.That((only.IsCreate, only.Weight, only.Run.Inputs is not null, only.Run.Outputs is not null), Is.EqualTo((true, 2, true, true)));
         queue.Complete(batch, []);
         AssertEmpty(queue);
     }
@@ -58,7 +58,7 @@ public sealed class RunQueueTests
         Assert.That((queue.Count, queue.Bytes, queue.OpenCount), Is.EqualTo((0, 0L, 1)));
         queue.TryEnd(run.End());
         var batch = queue.Take(10, long.MaxValue)!;
-        Assert.That((batch.Operations[0].IsCreate, batch.Operations[0].Inputs is null), Is.EqualTo((false, true)));
+        Assert.That((batch.Operations[0].IsCreate, batch.Operations[0].Run.Inputs is null), Is.EqualTo((false, true)));
         Assert.That(batch.Bytes, Is.EqualTo(queue.Bytes));
         queue.Complete(batch, []);
         AssertEmpty(queue);
@@ -83,7 +83,7 @@ public sealed class RunQueueTests
         queue.Complete(sending, isLost ? sending.Operations.ToList() : []);
         Assert.That(queue.IsDone(flushed), Is.False);
         var batch = queue.Take(1, long.MaxValue)!;
-        Assert.That((batch.Operations[0].Id, batch.Operations[0].IsCreate, batch.Operations[0].Inputs is not null), Is.EqualTo((run.Start.Id, isLost, isLost)));
+        Assert.That((batch.Operations[0].Id, batch.Operations[0].IsCreate, batch.Operations[0].Run.Inputs is not null), Is.EqualTo((run.Start.Id, isLost, isLost)));
         queue.Complete(batch, []);
         Assert.That(queue.IsDone(flushed), Is.True);
         queue.Complete(queue.Take(1, long.MaxValue)!, []);
@@ -96,14 +96,14 @@ public sealed class RunQueueTests
         var queue = new RunQueue(1, long.MaxValue, _time);
         var (lost, refused) = (NewRun(), NewRun());
         queue.TryStart(lost.Start);
-        Assert.That(queue.TryStart(refused.Start), Is.EqualTo(SendResult.QueueFull));
+        Assert.That(queue.TryStart(refused.Start), Is.EqualTo(DropReason.QueueFull));
         var sending = queue.Take(1, long.MaxValue)!;
         queue.Complete(sending, sending.Operations.ToList());
         foreach (var run in (Run[])[lost, refused])
         {
             Assert.That(queue.TryEnd(run.End()), Is.Null);
             var batch = queue.Take(10, long.MaxValue)!;
-            Assert.That((batch.Operations[0].Id, batch.Operations[0].IsCreate, batch.Operations[0].Inputs is not null), Is.EqualTo((run.Start.Id, true, true)));
+            Assert.That((batch.Operations[0].Id, batch.Operations[0].IsCreate, batch.Operations[0].Run.Inputs is not null), Is.EqualTo((run.Start.Id, true, true)));
             queue.Complete(batch, []);
         }
 
@@ -117,12 +117,12 @@ public sealed class RunQueueTests
         var queue = new RunQueue(1, lost.Start.Size + 2000, _time, maxOpen: 1);
         queue.TryStart(lost.Start);
         var sending = queue.Take(1, long.MaxValue)!;
-        Assert.That(queue.TryEnd(lost.End()), Is.EqualTo(SendResult.QueueFull));
+        Assert.That(queue.TryEnd(lost.End()), Is.EqualTo(DropReason.QueueFull));
         var refused = NewRun();
         queue.Complete(sending, sending.Operations.ToList());
         // There is room to remember one.
         Assert.That(queue.TryStart(NewRun().Start), Is.Null);
-        Assert.That(queue.TryStart(refused.Start), Is.EqualTo(SendResult.QueueFull));
+        Assert.That(queue.TryStart(refused.Start), Is.EqualTo(DropReason.QueueFull));
         queue.Complete(queue.Take(1, long.MaxValue)!, []);
         Assert.That(queue.TryEnd(refused.End()), Is.Null);
         Assert.That(queue.Take(1, long.MaxValue)!.Operations[0].MakesUpForStart, Is.True);
@@ -141,7 +141,7 @@ public sealed class RunQueueTests
         var sending = queue.Take(1, long.MaxValue)!;
         queue.TryStart(other.Start);
         foreach (var end in (Run[])[other, run, sent])
-            Assert.That(queue.TryEnd(end.End()), Is.EqualTo(SendResult.QueueFull));
+            Assert.That(queue.TryEnd(end.End()), Is.EqualTo(DropReason.QueueFull));
         queue.Complete(sending, []);
         queue.Close("closed");
         var rest = queue.Take(10, long.MaxValue)!;
@@ -150,8 +150,8 @@ public sealed class RunQueueTests
             Is.EquivalentTo(new[] { (other.Start.Id, true, 1), (run.Start.Id, false, 0), (sent.Start.Id, false, 0) }));
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(rest.Operations.Select(static operation => operation.Error).Distinct(), Is.EqualTo(["The run ended, but its end was dropped: the exporter's queue was full."]));
-            Assert.That(rest.Operations.Where(static operation => operation.EndTime is null || operation.Outputs is not null), Is.Empty);
+            Assert.That(rest.Operations.Select(static operation => operation.Run.Error).Distinct(), Is.EqualTo(["The run ended, but its end was dropped: the exporter's queue was full."]));
+            Assert.That(rest.Operations.Where(static operation => operation.Run.EndTime is null || operation.Run.Outputs is not null), Is.Empty);
         }
 
         queue.Complete(rest, []);
@@ -172,11 +172,11 @@ public sealed class RunQueueTests
         queue.TryStart(waiting.Start);
         queue.Close("closed");
         foreach (var run in runs)
-            Assert.That((queue.TryStart(NewRun().Start), queue.TryEnd(run.End())), Is.EqualTo(((SendResult?)SendResult.Shutdown, (SendResult?)SendResult.Shutdown)));
+            Assert.That((queue.TryStart(NewRun().Start), queue.TryEnd(run.End())), Is.EqualTo(((DropReason?)DropReason.Shutdown, (DropReason?)DropReason.Shutdown)));
         queue.Complete(batch, [lost.Start]);
         var rest = queue.Take(10, long.MaxValue)!;
         Assert.That(
-            rest.Operations.Select(static operation => (operation.Id, operation.IsCreate, operation.Inputs is not null, operation.Error, operation.EndTime is not null)),
+            rest.Operations.Select(static operation => (operation.Id, operation.IsCreate, operation.Run.Inputs is not null, operation.Run.Error, operation.Run.EndTime is not null)),
             Is.EquivalentTo([(sent.Start.Id, false, false, "closed", true), (sending.Start.Id, false, false, "closed", true), (lost.Start.Id, true, true, "closed", true), (waiting.Start.Id, true, true, "closed", true)]));
         queue.Complete(rest, []);
         AssertEmpty(queue);
@@ -304,9 +304,9 @@ public sealed class RunQueueTests
                     recovered += operation.MakesUpForStart ? 1 : 0;
                     var known = server.GetValueOrDefault(operation.Id);
                     Assert.That(operation.IsCreate, Is.Not.EqualTo(known.Created), "a post once, and first; then an update");
-                    Assert.That(operation.Inputs is not null, Is.EqualTo(operation.IsCreate), "inputs once");
+                    Assert.That(operation.Run.Inputs is not null, Is.EqualTo(operation.IsCreate), "inputs once");
                     Assert.That(known.Ended, Is.False, "nothing behind the end");
-                    server[operation.Id] = (true, known.HasInputs || operation.Inputs is not null, operation.EndTime is not null);
+                    server[operation.Id] = (true, known.HasInputs || operation.Run.Inputs is not null, operation.Run.EndTime is not null);
                 }
 
                 lost += gone.Sum(static operation => operation.Weight);

@@ -16,4 +16,11 @@ public class RunBenchmarks
 
     [Benchmark(Description = "child of depth 6, recorder does nothing")]
     public void Child() => Samples.Recording.StartRun("ask").Dispose();
+
+    [Benchmark(Description = "root with inputs and outputs, recorder does nothing")]
+    public void RootWithPayload()
+    {
+        using var scope = Samples.Recording.StartRun("ask", new { question = "why is the sky blue?", attempt = 1 });
+        scope.Run.End("because of Rayleigh scattering");
+    }
 }

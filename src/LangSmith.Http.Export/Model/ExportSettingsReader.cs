@@ -1,4 +1,3 @@
-using System.Globalization;
 using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs;
 
@@ -14,25 +13,33 @@ internal static class ExportSettingsReader
         // Without a container nothing has configured the options yet.
         var environment = new LangSmithExportOptions();
         environment.ReadFrom(ConfigurationReader.OfProcess);
-        errors = [.. options.Notes.Errors.Union(environment.Notes.Errors).Where(error => !IsSet(options, error.Option)).Select(static error => error.Message)];
+        var found = errors =
+        [
+            .. options.Notes.Errors.Union(environment.Notes.Errors)
+                .Where(error => !IsSet(options, error.Option)).Select(static error => error.Message),
+        ];
         var endpoint = ReadEndpoint(Pick(nameof(options.Endpoint), options, environment, static options => options.Endpoint), errors);
         var key = ReadKey(Pick(nameof(options.ApiKey), options, environment, static options => options.ApiKey), errors);
         var workspace = ReadWorkspace(Pick(nameof(options.WorkspaceId), options, environment, static options => options.WorkspaceId), errors);
         var rate = options.SamplingRate ?? environment.SamplingRate ?? 1;
-        Check(errors, rate is >= 0 and <= 1, string.Create(CultureInfo.InvariantCulture, $"SamplingRate is {rate}. Give 0 to 1."));
-        Check(errors, options.MaxQueuedOperations >= 1, $"MaxQueuedOperations is {options.MaxQueuedOperations}. Give at least 1.");
-        Check(errors, options.MaxQueuedBytes >= 65_536, $"MaxQueuedBytes is {options.MaxQueuedBytes}. Give at least 65536.");
-        Check(errors, options.MaxBatchOperations is >= 1 and <= 1000, $"MaxBatchOperations is {options.MaxBatchOperations}. Give 1 to 1000.");
-        Check(errors, options.FlushInterval >= TimeSpan.FromMilliseconds(1) && options.FlushInterval <= TimeSpan.FromMinutes(1), $"FlushInterval is {options.FlushInterval}. Give 1 millisecond to 1 minute.");
-        Check(errors, options.RequestTimeout >= TimeSpan.FromSeconds(1) && options.RequestTimeout <= TimeSpan.FromMinutes(10), $"RequestTimeout is {options.RequestTimeout}. Give 1 second to 10 minutes.");
-        Check(errors, options.MaxRetryTime >= TimeSpan.FromSeconds(1) && options.MaxRetryTime <= TimeSpan.FromHours(1), $"MaxRetryTime is {options.MaxRetryTime}. Give 1 second to 1 hour.");
-        Check(errors, options.ShutdownTimeout >= TimeSpan.Zero && options.ShutdownTimeout <= TimeSpan.FromMinutes(10), $"ShutdownTimeout is {options.ShutdownTimeout}. Give 0 to 10 minutes.");
+        CheckRange(nameof(options.SamplingRate), rate, 0, 1, "0 to 1");
+        CheckRange(nameof(options.MaxQueuedOperations), options.MaxQueuedOperations, 1, int.MaxValue, "at least 1");
+        CheckRange(nameof(options.MaxQueuedBytes), options.MaxQueuedBytes, 65_536, long.MaxValue, "at least 65536");
+        CheckRange(nameof(options.MaxBatchOperations), options.MaxBatchOperations, 1, 1000, "1 to 1000");
+        CheckRange(nameof(options.FlushInterval), options.FlushInterval, Seconds(0.001), Seconds(60), "1 millisecond to 1 minute");
+        CheckRange(nameof(options.RequestTimeout), options.RequestTimeout, Seconds(1), Seconds(600), "1 second to 10 minutes");
+        CheckRange(nameof(options.MaxRetryTime), options.MaxRetryTime, Seconds(1), Seconds(3600), "1 second to 1 hour");
+        CheckRange(nameof(options.ShutdownTimeout), options.ShutdownTimeout, Seconds(0), Seconds(600), "0 to 10 minutes");
         foreach (var (name, value) in options.Headers)
         {
-            if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase) || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase))
+            if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)
+                || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase))
                 errors.Add($"Headers has '{name}', which describes the body. Remove it: the exporter sets it.");
             else if (!HttpToken.IsToken(name) || !IsHeaderValue(value))
-                errors.Add($"Headers has '{(HttpToken.IsToken(name) ? name : "a name")}' that is no HTTP header. Names are tokens, values have no line breaks.");
+            {
+                errors.Add($"Headers has '{(HttpToken.IsToken(name) ? name : "a name")}' that is no HTTP header. "
+                    + "Names are tokens, values have no line breaks.");
+            }
         }
 
         if (errors.Count > 0 || endpoint is null)
@@ -51,6 +58,16 @@ internal static class ExportSettingsReader
             HideMetadata = options.HideMetadata ?? environment.HideMetadata ?? false,
             Runtime = ExportSettings.DescribeRuntime(options.ServiceName),
         };
+
+        static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
+
+        // NaN compares as less than every number.
+        void CheckRange<TValue>(string option, TValue value, TValue min, TValue max, string range)
+            where TValue : IComparable<TValue>
+        {
+            if (value.CompareTo(min) < 0 || value.CompareTo(max) > 0)
+                found.Add(FormattableString.Invariant($"{option} is {value}. Give {range}."));
+        }
     }
 
     private static Setting Pick(string option, LangSmithExportOptions options, LangSmithExportOptions environment, Func<LangSmithExportOptions, string?> get)
@@ -138,12 +155,6 @@ internal static class ExportSettingsReader
 
     // Checked at start, so that no request fails for it.
     private static bool IsHeaderValue(string? text) => text is not null && text.All(static c => c is >= ' ' and <= '~' or '\t');
-
-    private static void Check(List<string> errors, bool holds, string error)
-    {
-        if (!holds)
-            errors.Add(error);
-    }
 
     // The wrong variable: what it holds must not get into an error, and so into a log.
     private static bool LooksLikeKey(string text) => text.StartsWith("lsv2_", StringComparison.Ordinal) || text.StartsWith("ls__", StringComparison.Ordinal);

@@ -94,32 +94,51 @@ public sealed class LangSmithExportOptions
     /// <summary>Sets what variables and sections say.</summary>
     internal void ReadFrom(ConfigurationReader configuration)
     {
-        Endpoint = configuration.ReadText(nameof(Endpoint), "ENDPOINT", Notes, isSecret: true) ?? Endpoint;
-        ApiKey = configuration.ReadText(nameof(ApiKey), "API_KEY", Notes, isSecret: true) ?? ApiKey;
-        WorkspaceId = configuration.ReadText(nameof(WorkspaceId), "WORKSPACE_ID", Notes, isSecret: true) ?? WorkspaceId;
-        SamplingRate = configuration.ReadValue<double>(nameof(SamplingRate), "TRACING_SAMPLING_RATE", "a number from 0 to 1", TryRate, Notes) ?? SamplingRate;
-        HideInputs = configuration.ReadValue<bool>(nameof(HideInputs), "HIDE_INPUTS", "true or false", bool.TryParse, Notes) ?? HideInputs;
-        HideOutputs = configuration.ReadValue<bool>(nameof(HideOutputs), "HIDE_OUTPUTS", "true or false", bool.TryParse, Notes) ?? HideOutputs;
-        HideMetadata = configuration.ReadValue<bool>(nameof(HideMetadata), "HIDE_METADATA", "true or false", bool.TryParse, Notes) ?? HideMetadata;
-        ServiceName = configuration.ReadText(nameof(ServiceName), null, Notes) ?? ServiceName;
-        MaxQueuedOperations = configuration.ReadValue<int>(nameof(MaxQueuedOperations), null, "a number", TryInt, Notes) ?? MaxQueuedOperations;
-        MaxQueuedBytes = configuration.ReadValue<long>(nameof(MaxQueuedBytes), null, "a number of bytes", TryLong, Notes) ?? MaxQueuedBytes;
-        MaxBatchOperations = configuration.ReadValue<int>(nameof(MaxBatchOperations), null, "a number", TryInt, Notes) ?? MaxBatchOperations;
-        FlushInterval = configuration.ReadValue<TimeSpan>(nameof(FlushInterval), null, "a time such as 00:00:00.250", TryTime, Notes) ?? FlushInterval;
-        RequestTimeout = configuration.ReadValue<TimeSpan>(nameof(RequestTimeout), null, "a time such as 00:00:30", TryTime, Notes) ?? RequestTimeout;
-        MaxRetryTime = configuration.ReadValue<TimeSpan>(nameof(MaxRetryTime), null, "a time such as 00:05:00", TryTime, Notes) ?? MaxRetryTime;
-        ShutdownTimeout = configuration.ReadValue<TimeSpan>(nameof(ShutdownTimeout), null, "a time such as 00:00:10", TryTime, Notes) ?? ShutdownTimeout;
+        Endpoint = Text(nameof(Endpoint), "ENDPOINT") ?? Endpoint;
+        ApiKey = Text(nameof(ApiKey), "API_KEY") ?? ApiKey;
+        WorkspaceId = Text(nameof(WorkspaceId), "WORKSPACE_ID") ?? WorkspaceId;
+        SamplingRate = Rate(nameof(SamplingRate), "TRACING_SAMPLING_RATE") ?? SamplingRate;
+        HideInputs = Flag(nameof(HideInputs), "HIDE_INPUTS") ?? HideInputs;
+        HideOutputs = Flag(nameof(HideOutputs), "HIDE_OUTPUTS") ?? HideOutputs;
+        HideMetadata = Flag(nameof(HideMetadata), "HIDE_METADATA") ?? HideMetadata;
+        ServiceName = Text(nameof(ServiceName), null) ?? ServiceName;
+        MaxQueuedOperations = (int?)Number(nameof(MaxQueuedOperations), "a number", int.MaxValue) ?? MaxQueuedOperations;
+        MaxQueuedBytes = Number(nameof(MaxQueuedBytes), "a number of bytes", long.MaxValue) ?? MaxQueuedBytes;
+        MaxBatchOperations = (int?)Number(nameof(MaxBatchOperations), "a number", int.MaxValue) ?? MaxBatchOperations;
+        FlushInterval = Time(nameof(FlushInterval), "00:00:00.250") ?? FlushInterval;
+        RequestTimeout = Time(nameof(RequestTimeout), "00:00:30") ?? RequestTimeout;
+        MaxRetryTime = Time(nameof(MaxRetryTime), "00:05:00") ?? MaxRetryTime;
+        ShutdownTimeout = Time(nameof(ShutdownTimeout), "00:00:10") ?? ShutdownTimeout;
         RevisionId = configuration.Variables.Find("REVISION_ID").Value;
         foreach (var (name, value) in configuration.Children(nameof(Headers)))
             Headers[name] = value ?? "";
+
+        // An address may have a password in it: values that may be secret are in no warning.
+        string? Text(string option, string? variable) => configuration.ReadText(option, variable, Notes, isSecret: true);
+
+        bool? Flag(string option, string variable) => configuration.ReadValue<bool>(option, variable, "true or false", bool.TryParse, Notes);
+
+        double? Rate(string option, string variable) => configuration.ReadValue(
+            option,
+            variable,
+            "a number from 0 to 1",
+            static (string? text, out double value) =>
+                double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && value is >= 0 and <= 1,
+            Notes);
+
+        long? Number(string option, string expected, long max) => configuration.ReadValue(
+            option,
+            null,
+            expected,
+            (string? text, out long value) =>
+                long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out value) && value >= -max && value <= max,
+            Notes);
+
+        TimeSpan? Time(string option, string example) => configuration.ReadValue(
+            option,
+            null,
+            $"a time such as {example}",
+            static (string? text, out TimeSpan value) => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value),
+            Notes);
     }
-
-    private static bool TryRate(string? text, out double value) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && value is >= 0 and <= 1;
-
-    private static bool TryInt(string? text, out int value) => int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out value);
-
-    private static bool TryLong(string? text, out long value) => long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out value);
-
-    private static bool TryTime(string? text, out TimeSpan value) => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value);
 }

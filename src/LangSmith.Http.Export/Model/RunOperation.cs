@@ -164,14 +164,8 @@ internal sealed class RunOperation
         {
             if (json.ValueKind == JsonValueKind.Undefined)
                 return default;
-            var (length, values) = (RawJson.GetLength(json), 1);
-            if (json.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
-            {
-                var utf8 = RawJson.GetUtf8(json).AsSpan();
-                values += utf8.Count((byte)',') + utf8.Count((byte)':');
-            }
-
-            return new(length + BytesPerElement + ((long)BytesPerValue * values), length);
+            var length = RawJson.GetLength(json);
+            return new(length + BytesPerElement + ((long)BytesPerValue * RawJson.CountValues(json)), length);
         }
     }
 }

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Primitives;
 namespace LangSmith.Http.DependencyInjection;
 
 /// <summary>Configures <see cref="LangSmithOptions"/> from variables and sections, before all code.</summary>
-internal sealed class ConfigureLangSmithOptions(ContainerConfiguration configuration) : IConfigureOptions<LangSmithOptions>, IOptionsChangeTokenSource<LangSmithOptions>
+internal sealed class ConfigureLangSmithOptions(ContainerConfiguration configuration)
+    : IConfigureOptions<LangSmithOptions>, IOptionsChangeTokenSource<LangSmithOptions>
 {
     public string Name => Options.DefaultName;
 

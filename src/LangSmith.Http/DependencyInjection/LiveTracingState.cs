@@ -5,7 +5,9 @@ using Microsoft.Extensions.Options;
 
 namespace LangSmith.Http.DependencyInjection;
 
-/// <summary>Keeps a container's <see cref="TracingState"/> up to date with its options, and logs each oddity of the configuration once.</summary>
+/// <summary>
+/// Keeps a container's <see cref="TracingState"/> up to date with its options. Logs each configuration warning once.
+/// </summary>
 internal sealed class LiveTracingState : IDisposable
 {
     private readonly HashSet<string> _logged = new(StringComparer.Ordinal);

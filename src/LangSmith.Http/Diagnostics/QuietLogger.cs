@@ -14,7 +14,12 @@ internal sealed class QuietLogger : ILogger
     private QuietLogger(ILogger inner) => _inner = inner;
 
     /// <summary>Wraps a logger; null stands for none.</summary>
-    internal static ILogger Wrap(ILogger? logger) => logger is null or NullLogger ? NullLogger.Instance : logger as QuietLogger ?? new QuietLogger(logger);
+    internal static ILogger Wrap(ILogger? logger) => logger switch
+    {
+        null or NullLogger => NullLogger.Instance,
+        QuietLogger => logger,
+        _ => new QuietLogger(logger),
+    };
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
@@ -22,7 +27,8 @@ internal sealed class QuietLogger : ILogger
     public bool IsEnabled(LogLevel logLevel) =>
         NeverThrow.Run((_inner, logLevel), static state => state._inner.IsEnabled(state.logLevel), fallback: false);
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         NeverThrow.Run(
             (_inner, logLevel, eventId, state, exception, formatter),
             static line => line._inner.Log(line.logLevel, line.eventId, line.state, line.exception, line.formatter));

@@ -22,5 +22,6 @@ internal static class Telemetry
 
     /// <summary>Adds to a counter. Never throws: a metric listener runs on the thread of the traced call.</summary>
     internal static void Add(Counter<long> counter, long count, string tag, string value) =>
-        NeverThrow.Run((counter, count, tag, value), static state => state.counter.Add(state.count, new KeyValuePair<string, object?>(state.tag, state.value)));
+        NeverThrow.Run(
+            (counter, count, tag: new KeyValuePair<string, object?>(tag, value)), static state => state.counter.Add(state.count, state.tag));
 }

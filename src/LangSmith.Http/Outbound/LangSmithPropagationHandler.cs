@@ -92,7 +92,8 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             if (_client.Logger.IsEnabled(LogLevel.Debug))
             {
                 var uri = request.RequestUri is { IsAbsoluteUri: true } absolute ? absolute : null;
-                Log.Outbound(_client.Logger, request.Method.Method, uri?.Scheme, uri?.IdnHost, uri?.Port ?? 0, ReasonCounter<OutboundReason>.Name(reason));
+                var name = ReasonCounter<OutboundReason>.Name(reason);
+                Log.Outbound(_client.Logger, request.Method.Method, uri?.Scheme, uri?.IdnHost, uri?.Port ?? 0, name);
             }
         }
         catch (Exception exception)
@@ -131,8 +132,9 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         if (headers.IsTooLong)
             return Refuse(request, primary, context, OutboundReason.OverBudget);
 
-        // Who is never asked again about a message needs to remember nothing of it.
-        var isTracked = primary.FollowsRedirects || (primary.MayCallPropagator && (Activity.Current is not null || RuntimeActivity.MayBeMade(request)));
+        // Track state only if the propagator can run again for this request.
+        var isTracked = primary.FollowsRedirects
+            || (primary.MayCallPropagator && (Activity.Current is not null || RuntimeActivity.MayBeMade(request)));
         var activity = primary.SendsActivityBaggage ? Activity.Current : null;
         if (isTracked)
         {

@@ -55,6 +55,8 @@ public sealed class LangSmithPropagationOptions
 
         if (MaxBaggageBytes is < 0 or > BaggageLine.MaxBytes)
             errors.Add($"MaxBaggageBytes is {MaxBaggageBytes}. Set it to a number of bytes from 0 to {BaggageLine.MaxBytes}.");
-        return errors.Count == 0 ? OutboundPolicy.Create(targets, MaxBaggageBytes, PropagatedMetadataKeys?.ToFrozenSet(StringComparer.Ordinal)) : null;
+        return errors.Count == 0
+            ? OutboundPolicy.Create(targets, MaxBaggageBytes, PropagatedMetadataKeys?.ToFrozenSet(StringComparer.Ordinal))
+            : null;
     }
 }

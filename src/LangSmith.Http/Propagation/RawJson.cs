@@ -50,6 +50,18 @@ internal static class RawJson
         Encoding.UTF8.GetByteCount(value.GetRawText());
 #endif
 
+    /// <summary>An upper bound of the names and values in an element.</summary>
+    internal static int CountValues(JsonElement value)
+    {
+#if NET9_0_OR_GREATER
+        var text = JsonMarshal.GetRawUtf8Value(value);
+        return text.Count((byte)',') + text.Count((byte)':') + 1;
+#else
+        var text = value.GetRawText().AsSpan();
+        return text.Count(',') + text.Count(':') + 1;
+#endif
+    }
+
     /// <summary>Writes a JSON text.</summary>
     internal static byte[] Write<TState>(TState state, Action<Utf8JsonWriter, TState> write)
     {
@@ -59,7 +71,8 @@ internal static class RawJson
         return buffer.WrittenSpan.ToArray();
     }
 
-    internal static void WriteRaw(this Utf8JsonWriter writer, ReadOnlySpan<byte> utf8) => writer.WriteRawValue(utf8, skipInputValidation: true);
+    internal static void WriteRaw(this Utf8JsonWriter writer, ReadOnlySpan<byte> utf8) =>
+        writer.WriteRawValue(utf8, skipInputValidation: true);
 
     internal static void WriteRaw(this Utf8JsonWriter writer, JsonElement value) =>
 #if NET9_0_OR_GREATER

@@ -96,9 +96,8 @@ public sealed class LangSmithOptions
         if (ReadSwitch(nameof(Enabled), configuration.Section(nameof(Enabled))) == false
             | ReadSwitch(nameof(Enabled), configuration.Variables.Find("ENABLED")) == false)
             Enabled = false;
-        Tracing = ReadSwitch(
-            nameof(Tracing),
-            ConfigurationReader.Choose(configuration.Variables.Find("TRACING_V2", "TRACING"), configuration.Section(nameof(Tracing)), Notes));
+        var tracing = configuration.Variables.Find("TRACING_V2", "TRACING");
+        Tracing = ReadSwitch(nameof(Tracing), ConfigurationReader.Choose(tracing, configuration.Section(nameof(Tracing)), Notes));
         ReadDestination(configuration);
     }
 
@@ -107,14 +106,18 @@ public sealed class LangSmithOptions
     {
         var hasDestination = Project is not null || AgentAddress is not null;
         var errors = Notes.Errors
-            .Where(error => !(error.Option == nameof(Tracing) && Tracing is not null) && !(error.Option == nameof(Project) && hasDestination))
+            .Where(error => error.Option switch { nameof(Tracing) => Tracing is null, nameof(Project) => !hasDestination, _ => true })
             .Select(static error => error.Message).ToList();
         if (Project is not null && string.IsNullOrWhiteSpace(Project))
             errors.Add("Project is blank. Give the project's name, or leave it null for LANGSMITH_PROJECT.");
         if (Project is not null && AgentAddress is not null)
             errors.Add("Project and AgentAddress are both set. A run goes to one of them: remove one.");
         else if (AgentAddress is not null && Propagation.AgentAddress.Normalize(AgentAddress) is null)
-            errors.Add($"AgentAddress is '{AgentAddress}'. Write lrn:agents/<id>/environments/<local, development, staging or production>, the id in lower case letters, digits and hyphens.");
+        {
+            errors.Add($"AgentAddress is '{AgentAddress}'. Write lrn:agents/<id>/environments/<local, development, staging or "
+                + "production>, the id in lower case letters, digits and hyphens.");
+        }
+
         if (JsonSerializerOptions is null)
             errors.Add("JsonSerializerOptions is null. Leave the default, or give options with a TypeInfoResolver for your types.");
         return errors;
@@ -137,32 +140,41 @@ public sealed class LangSmithOptions
         return false;
     }
 
+    // A run has a project or an address: the higher source decides both.
     private void ReadDestination(ConfigurationReader configuration)
     {
-        var variables = configuration.Variables;
-        var (id, environment) = (variables.Find("AGENT_ID"), variables.Find("AGENT_ENVIRONMENT"));
-        var project = variables.Get("HOSTED_LANGSERVE_PROJECT_NAME") is { Value: not null } hosted ? hosted : variables.Find("PROJECT", "SESSION");
+        var (project, address) = ReadDestination(configuration.Variables);
         var (projectInSection, addressInSection) = (configuration.Section(nameof(Project)), configuration.Section(nameof(AgentAddress)));
-        Setting address = default;
-        if (id.Value is not null || environment.Value is not null)
-        {
-            if (project.Value is not null)
-                Notes.Errors.Add((nameof(Project), $"{(id.Value is null ? environment : id).Source} and {project.Source} are both set. A run goes to one of them: remove one."));
-            else if (id.Value is null || environment.Value is null)
-                Notes.Errors.Add((nameof(Project), $"{(id.Value is null ? environment : id).Source} is set alone. Set LANGSMITH_AGENT_ID and LANGSMITH_AGENT_ENVIRONMENT, or none."));
-            else if (Propagation.AgentAddress.Normalize($"lrn:agents/{id.Value}/environments/{environment.Value}") is not { } normal)
-                Notes.Errors.Add((nameof(Project), $"{id.Source} is '{id.Value}' and {environment.Source} '{environment.Value}'. The id is lower case letters, digits and hyphens, the environment local, development, staging or production."));
-            else
-                address = id with { Value = normal };
-            if (address.Value is null)
-                return;
-        }
-
-        var inSection = projectInSection.Value is null ? addressInSection : projectInSection;
-        var isVariable = (address.Value ?? project.Value) is not null;
-        ConfigurationReader.Choose(address.Value is null ? project : address, inSection, Notes);
-        _project = isVariable ? project.Value : projectInSection.Value;
-        _agentAddress = isVariable ? address.Value : addressInSection.Value;
+        if ((project.Value ?? address.Value) is null)
+            (project, address) = (projectInSection, addressInSection);
+        else
+            ConfigurationReader.Choose(
+                project.Value is null ? address : project, projectInSection.Value is null ? addressInSection : projectInSection, Notes);
+        (_project, _agentAddress) = (project.Value, address.Value);
         _isDestinationConfigured = (_project ?? _agentAddress) is not null;
+    }
+
+    private (Setting Project, Setting Address) ReadDestination(LangSmithVariables variables)
+    {
+        var hosted = variables.Get("HOSTED_LANGSERVE_PROJECT_NAME");
+        var project = hosted.Value is null ? variables.Find("PROJECT", "SESSION") : hosted;
+        var (id, environment) = (variables.Find("AGENT_ID"), variables.Find("AGENT_ENVIRONMENT"));
+        if (id.Value is null && environment.Value is null)
+            return (project, default);
+
+        var source = id.Value is null ? environment.Source : id.Source;
+        var address = Propagation.AgentAddress.Normalize($"lrn:agents/{id.Value}/environments/{environment.Value}");
+        var error = project.Value is not null
+            ? $"{source} and {project.Source} are both set. A run goes to one of them: remove one."
+            : id.Value is null || environment.Value is null
+            ? $"{source} is set alone. Set LANGSMITH_AGENT_ID and LANGSMITH_AGENT_ENVIRONMENT, or none."
+            : address is null
+            ? $"{id.Source} is '{id.Value}' and {environment.Source} '{environment.Value}'. The id is lower case letters, digits and "
+                + "hyphens, the environment local, development, staging or production."
+            : null;
+        if (error is null)
+            return (default, id with { Value = address });
+        Notes.Errors.Add((nameof(Project), error));
+        return default;
     }
 }

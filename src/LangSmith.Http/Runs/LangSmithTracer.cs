@@ -44,7 +44,12 @@ public sealed partial class LangSmithTracer
         IRunRedactor? redactor = null,
         TimeProvider? timeProvider = null,
         ILogger<LangSmithTracer>? logger = null)
-        : this(new TracingState(Validated(options ?? new LangSmithOptions())), recorder, redactor, timeProvider ?? TimeProvider.System, QuietLogger.Wrap(logger))
+        : this(
+            new TracingState(Validated(options ?? new LangSmithOptions())),
+            recorder,
+            redactor,
+            timeProvider ?? TimeProvider.System,
+            QuietLogger.Wrap(logger))
     {
         foreach (var warning in _state.Warnings)
             Log.ConfigurationWarning(QuietLogger.Wrap(logger), warning);
@@ -135,7 +140,8 @@ public sealed partial class LangSmithTracer
         var run = new RunTree(this, started, payload);
         RunTelemetry.Runs.Add(RunResult.Recorded);
         var recorded = payload is null ? started : started with { InputsJson = payload };
-        _faults.Guard(Fault.RecorderFailed, "IRunRecorder.OnStart", (_recorder, recorded), static state => state._recorder.OnStart(state.recorded));
+        _faults.Guard(
+            Fault.RecorderFailed, "IRunRecorder.OnStart", (_recorder, recorded), static state => state._recorder.OnStart(state.recorded));
         return new RunScope(run, Ambient.EnterRun(run));
 
         static RunScope NotSampled() => new(RunTree.NotSampled, Ambient.EnterParent(RunContext.NotSampled));
@@ -261,7 +267,8 @@ public sealed partial class LangSmithTracer
     private bool ShouldRecord(Guid traceId)
     {
         var shouldRecord = false;
-        _faults.Guard(Fault.RecorderFailed, "IRunRecorder.ShouldRecord", this, tracer => shouldRecord = tracer._recorder!.ShouldRecord(traceId));
+        _faults.Guard(
+            Fault.RecorderFailed, "IRunRecorder.ShouldRecord", this, tracer => shouldRecord = tracer._recorder!.ShouldRecord(traceId));
         return shouldRecord;
     }
 

@@ -26,17 +26,12 @@ internal sealed class LangSmithVariables(IConfiguration? configuration)
     }
 
     /// <summary>Reads one variable by its full name.</summary>
-    internal Setting Get(string variable) => new(variable, Clean(configuration?[variable]) ?? Clean(OfProcess(variable))) { IsVariable = true };
+    internal Setting Get(string variable) =>
+        new(variable, Clean(configuration?[variable]) ?? Clean(OfProcess(variable))) { IsVariable = true };
 
     /// <summary>Reads the process's environment. Nothing else in the library does.</summary>
     internal static string? OfProcess(string variable) => Environment.GetEnvironmentVariable(variable);
 
     // As .env files leave them.
     private static string? Clean(string? text) => text?.Trim().Trim('"', '\'').Trim() is { Length: > 0 } clean ? clean : null;
-}
-
-/// <summary>A value that is not set in code, and the name of its source: a variable, or a key such as <c>LangSmith:Project</c>.</summary>
-internal readonly record struct Setting(string Source, string? Value)
-{
-    internal bool IsVariable { get; init; }
 }

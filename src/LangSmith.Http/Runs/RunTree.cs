@@ -393,7 +393,8 @@ public sealed class RunTree
         lock (_gate)
         {
             _isMetadataOwned = false;
-            return _context ??= new RunContext(new DottedOrder.Identity(TraceId, Id, ParentRunId, StartTime.UtcDateTime), DottedOrder, Project, Address, _tags, _metadata);
+            var identity = new DottedOrder.Identity(TraceId, Id, ParentRunId, StartTime.UtcDateTime);
+            return _context ??= new RunContext(identity, DottedOrder, Project, Address, _tags, _metadata);
         }
     }
 }

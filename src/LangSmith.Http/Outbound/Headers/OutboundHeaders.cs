@@ -18,7 +18,8 @@ internal static class OutboundHeaders
     {
         var line = Line(request, out var lines);
         // A message that is sent again still has the line we made: then the caller's members are the ones of the first time.
-        var caller = merge is not null && (line is null || string.Equals(line, merge.Written, StringComparison.Ordinal)) ? merge.Caller : Caller(line, headers);
+        var isOurs = merge is not null && (line is null || string.Equals(line, merge.Written, StringComparison.Ordinal));
+        var caller = isOurs ? merge!.Caller : Caller(line, headers);
         var foreign = activity is null ? caller : BaggageLine.AddActivityBaggage(caller, activity.Baggage);
         var written = Compose(headers, foreign);
         SetTrace(request, headers.Trace);
@@ -33,7 +34,8 @@ internal static class OutboundHeaders
     /// <param name="isAllowed">Whether this hop may have the headers.</param>
     /// <param name="activity">The activity whose baggage is to travel; null for none.</param>
     /// <returns>The merge to remember; null if the line holds nothing foreign.</returns>
-    internal static BaggageMerge? WriteHop(HttpRequestMessage request, RunHeaders headers, BaggageMerge? merge, bool isAllowed, Activity? activity)
+    internal static BaggageMerge? WriteHop(
+        HttpRequestMessage request, RunHeaders headers, BaggageMerge? merge, bool isAllowed, Activity? activity)
     {
         var line = Line(request, out var lines);
         // A line that is not ours was written since: by OpenTelemetry for this hop, or by a handler below the first.
@@ -45,7 +47,9 @@ internal static class OutboundHeaders
         var written = isAllowed ? Compose(headers, foreign) : foreign;
         SetTrace(request, isAllowed ? headers.Trace : null);
         SetBaggage(request, line, lines, written);
-        return merge is null && ReferenceEquals(written, headers.Baggage) ? null : new BaggageMerge(merge?.Caller, isAllowed ? written : null);
+        return merge is null && ReferenceEquals(written, headers.Baggage)
+            ? null
+            : new BaggageMerge(merge?.Caller, isAllowed ? written : null);
     }
 
     /// <summary>Whether a message names this run, because an earlier attempt put it there.</summary>

@@ -32,7 +32,8 @@ internal sealed class HopPropagator(DistributedContextPropagator inner, bool fol
         {
             var start = OutboundMessage.GetStart(request, out var merge);
             var isAllowed = !followsRedirects || IsHopAllowed(request, start);
-            OutboundMessage.SetMerge(request, OutboundHeaders.WriteHop(request, headers, merge, isAllowed, relaysBaggage ? activity : null));
+            var written = OutboundHeaders.WriteHop(request, headers, merge, isAllowed, relaysBaggage ? activity : null);
+            OutboundMessage.SetMerge(request, written);
         }
         catch (Exception exception)
         {

@@ -1,5 +1,5 @@
 namespace LangSmith.Http;
 
-/// <summary>An assertion of <see cref="LangSmithCollector"/> does not hold; the message shows what there is instead.</summary>
-/// <param name="message">What does not hold.</param>
+/// <summary>Signals that an assertion of <see cref="LangSmithCollector"/> failed. The message shows the traces and problems.</summary>
+/// <param name="message">The assertion that failed.</param>
 public sealed class CollectorAssertionException(string message) : Exception(message);

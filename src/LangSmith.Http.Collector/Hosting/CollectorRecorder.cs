@@ -1,8 +1,9 @@
-using System.Text;
 using System.Text.Json;
 using LangSmith.Http.Collector.Model;
 using LangSmith.Http.Collector.Traces;
 using LangSmith.Http.Collector.Validation;
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http.Collector.Hosting;
 
@@ -11,88 +12,68 @@ internal sealed class CollectorRecorder(TraceStore store, string service) : IRun
 {
     public bool ShouldRecord(Guid traceId) => true;
 
-    public void OnStart(RunSnapshot run) => Record(Write(run, isCreate: true));
+    public void OnStart(RunSnapshot run) => Record(run, isCreate: true);
 
-    public void OnEnd(RunSnapshot run) => Record(Write(run, isCreate: false));
+    public void OnEnd(RunSnapshot run) => Record(run, isCreate: false);
 
-    // What would be refused when posted is refused here: our runs are right, but a parent from elsewhere may not be.
-    private void Record(RunWrite write)
+    // Validates like a post: this process's runs are right, but a parent from another process may not be.
+    private void Record(RunSnapshot run, bool isCreate)
     {
+        // Other recorders share the snapshot's payloads; reading one there must not make the store hold its parsed form.
+        var own = run with { InputsJson = Copy(run.InputsJson), OutputsJson = Copy(run.OutputsJson) };
+        var write = new RunWrite(own, isCreate, RunFields.Required)
+        {
+            Events = run.Events.Count == 0 ? null : new(RawJson.Write(run.Events, WriteEvents)),
+            Extra = new(RawJson.Write((run.Metadata, service), WriteExtra)),
+            Service = service,
+        };
         try
         {
             RunValidator.Check(write, isAlone: false);
             store.Apply([write]);
         }
-        catch (IngestException refusal)
+        catch (RefusedException exception)
         {
-            store.Refuse(refusal);
+            store.Refuse(exception.Refusal);
         }
     }
 
-    private RunWrite Write(RunSnapshot run, bool isCreate) => new(run.Id, isCreate)
-    {
-        TraceId = run.TraceId,
-        ParentRunId = run.ParentRunId,
-        DottedOrder = run.DottedOrder,
-        Name = run.Name,
-        RunType = run.RunType,
-        Project = run.Project,
-        Address = run.Address,
-        StartTime = run.StartTime,
-        EndTime = run.EndTime,
-        Error = run.Error,
-        Tags = run.Tags,
-        Inputs = Bytes(run.Inputs),
-        Outputs = Bytes(run.Outputs),
-        Events = run.Events.Count == 0 ? null : Events(run.Events),
-        Extra = Extra(run.Metadata),
-        Service = service,
-    };
+    private static JsonPayload? Copy(JsonPayload? json) => json is null ? null : new(json.Utf8.ToArray());
 
-    private static byte[]? Bytes(JsonElement? json) => json is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null;
-
-    private static byte[] Events(IReadOnlyList<RunEvent> events) => Json(writer =>
+    private static void WriteEvents(Utf8JsonWriter writer, IReadOnlyList<RunEvent> events)
     {
         writer.WriteStartArray();
         foreach (var item in events)
         {
             writer.WriteStartObject();
             writer.WriteString("name", item.Name);
-            writer.WriteString("time", item.Time);
-            if (item.Payload is { } payload)
+            writer.WriteTime("time", item.Time);
+            if (item.Json is { } payload)
             {
                 writer.WritePropertyName("kwargs");
-                writer.WriteRawValue(payload.GetRawText(), skipInputValidation: true);
+                writer.WriteRaw(payload.Utf8);
             }
 
             writer.WriteEndObject();
         }
 
         writer.WriteEndArray();
-    });
+    }
 
-    private byte[] Extra(IReadOnlyDictionary<string, JsonElement> metadata) => Json(writer =>
+    private static void WriteExtra(Utf8JsonWriter writer, (IReadOnlyDictionary<string, JsonElement> Metadata, string Service) extra)
     {
         writer.WriteStartObject();
         writer.WriteStartObject("metadata");
-        foreach (var (key, value) in metadata)
+        foreach (var (key, value) in extra.Metadata)
         {
             writer.WritePropertyName(key);
-            writer.WriteRawValue(value.GetRawText(), skipInputValidation: true);
+            writer.WriteRaw(value);
         }
 
         writer.WriteEndObject();
         writer.WriteStartObject("runtime");
-        writer.WriteString("service", service);
+        writer.WriteString("service", extra.Service);
         writer.WriteEndObject();
         writer.WriteEndObject();
-    });
-
-    private static byte[] Json(Action<Utf8JsonWriter> write)
-    {
-        using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream))
-            write(writer);
-        return stream.ToArray();
     }
 }

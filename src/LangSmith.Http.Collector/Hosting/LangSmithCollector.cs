@@ -11,12 +11,12 @@ using Microsoft.Extensions.Logging;
 namespace LangSmith.Http;
 
 /// <summary>
-/// A local LangSmith: takes runs from any SDK, says what LangSmith would refuse and why, keeps traces in memory within
+/// A local LangSmith: accepts runs from any SDK, reports what LangSmith would refuse and why, keeps traces in memory within
 /// bounds, and shows them on a page. Thread-safe.
 /// </summary>
 /// <remarks>
-/// There is neither account nor key: what is sent as one is not looked at. It is for tests, examples and laptops. Keep it
-/// on loopback: whoever reaches it sees every payload.
+/// For tests, examples and laptops. There are no accounts, and API keys are ignored. Keep it on loopback: anyone who reaches
+/// it can read every payload.
 /// </remarks>
 /// <example>
 /// In a test, with the exporter or an SDK pointed at <see cref="Endpoint"/> (<c>LANGSMITH_ENDPOINT</c>), or without HTTP:
@@ -34,9 +34,9 @@ public sealed class LangSmithCollector : IAsyncDisposable
     private Uri? _endpoint;
     private long _requests;
 
-    /// <summary>Makes a collector that does not listen: for recorders in the same process, or <c>MapLangSmithCollector</c>.</summary>
-    /// <param name="options">How much it holds; null means the defaults.</param>
-    /// <param name="timeProvider">The clock; null means the system's.</param>
+    /// <summary>Makes a collector that does not listen: for recorders in this process, or <c>MapLangSmithCollector</c>.</summary>
+    /// <param name="options">The options; null means the defaults.</param>
+    /// <param name="timeProvider">The clock; null means the system's clock.</param>
     /// <exception cref="ArgumentException">An option is out of range; the message names it and the remedy.</exception>
     public LangSmithCollector(LangSmithCollectorOptions? options = null, TimeProvider? timeProvider = null)
     {
@@ -45,42 +45,47 @@ public sealed class LangSmithCollector : IAsyncDisposable
         Store = new TraceStore(_options.MaxRuns, _options.MaxBytes, timeProvider ?? TimeProvider.System);
     }
 
-    /// <summary>Where a started collector listens: its page, and what <c>LANGSMITH_ENDPOINT</c> is to be.</summary>
-    /// <exception cref="InvalidOperationException">It was not started with <see cref="StartAsync"/>.</exception>
-    public Uri Endpoint => _endpoint ?? throw new InvalidOperationException("The collector does not listen. Start it with LangSmithCollector.StartAsync().");
+    /// <summary>The address of a started collector's page, and the value for <c>LANGSMITH_ENDPOINT</c>.</summary>
+    /// <exception cref="InvalidOperationException">The collector was not started with <see cref="StartAsync"/>.</exception>
+    public Uri Endpoint => _endpoint
+        ?? throw new InvalidOperationException("The collector does not listen. Start it with LangSmithCollector.StartAsync().");
 
     /// <summary>The traces that are held, newest first.</summary>
     public IReadOnlyList<CollectedTrace> Traces => Store.Traces();
 
     /// <summary>
-    /// What is wrong: requests that were refused, newest first, then what is odd or missing in the traces as they are now.
-    /// Empty when everything is as it should be.
+    /// The problems: refused requests, newest first, then what is wrong or missing in the traces as they are now. Empty if
+    /// there are none.
     /// </summary>
     public IReadOnlyList<CollectorProblem> Problems => Store.Problems();
 
-    /// <summary>How many runs went, or came too late for their trace, because of <see cref="LangSmithCollectorOptions.MaxRuns"/> or <see cref="LangSmithCollectorOptions.MaxBytes"/>.</summary>
+    /// <summary>
+    /// How many runs were evicted, or arrived after their trace was, because of <see cref="LangSmithCollectorOptions.MaxRuns"/>
+    /// or <see cref="LangSmithCollectorOptions.MaxBytes"/>.
+    /// </summary>
     public long DroppedRuns => Store.Dropped;
 
     /// <summary>
-    /// Asked about each ingest request, to make it fail on purpose; null, or an answer of null, means it goes well.
+    /// Called for each ingest request to make it fail on purpose; if it is null or returns null, the request is processed.
     /// </summary>
     /// <value>Default: null.</value>
     public Func<CollectorRequest, CollectorFault?>? Fault { get; set; }
 
     internal TraceStore Store { get; }
 
-    /// <summary>Of its own server; null when it has none.</summary>
+    /// <summary>The services of its own server; null if it has none.</summary>
     internal IServiceProvider? Services => _app?.Services;
 
     internal long MaxRequestBytes => _options.MaxRequestBytes;
 
     /// <summary>Starts a collector with a server of its own on 127.0.0.1.</summary>
-    /// <param name="configure">Sets how much it holds and its port; null means the defaults, and any free port.</param>
+    /// <param name="configure">Sets the options; null means the defaults, with any free port.</param>
     /// <param name="cancellationToken">Cancels the start.</param>
     /// <returns>The collector; dispose it to stop the server.</returns>
     /// <exception cref="ArgumentException">An option is out of range; the message names it and the remedy.</exception>
     /// <exception cref="IOException">The port is in use.</exception>
-    public static async Task<LangSmithCollector> StartAsync(Action<LangSmithCollectorOptions>? configure = null, CancellationToken cancellationToken = default)
+    public static async Task<LangSmithCollector> StartAsync(
+        Action<LangSmithCollectorOptions>? configure = null, CancellationToken cancellationToken = default)
     {
         var options = new LangSmithCollectorOptions();
         configure?.Invoke(options);
@@ -113,7 +118,7 @@ public sealed class LangSmithCollector : IAsyncDisposable
     }
 
     /// <summary>Makes a recorder that writes into this collector, without HTTP.</summary>
-    /// <param name="service">The service whose runs these are, as the page shows it.</param>
+    /// <param name="service">The name of the service that records the runs, for the page.</param>
     /// <returns>The recorder; register it as <see cref="IRunRecorder"/>.</returns>
     /// <exception cref="ArgumentException"><paramref name="service"/> is blank.</exception>
     public IRunRecorder CreateRecorder(string service)
@@ -122,10 +127,10 @@ public sealed class LangSmithCollector : IAsyncDisposable
         return new CollectorRecorder(Store, service);
     }
 
-    /// <summary>Waits until so many runs have ended.</summary>
-    /// <param name="count">How many.</param>
-    /// <param name="timeout">How long at most; null means 10 seconds.</param>
-    /// <exception cref="CollectorAssertionException">They did not in time; the message shows the traces there are.</exception>
+    /// <summary>Waits until a number of runs have ended.</summary>
+    /// <param name="count">The number of ended runs.</param>
+    /// <param name="timeout">The longest wait; null means 10 seconds.</param>
+    /// <exception cref="CollectorAssertionException">Fewer runs ended in time. The message shows the traces and problems.</exception>
     public async Task WaitForRunsAsync(int count, TimeSpan? timeout = null)
     {
         using var source = new CancellationTokenSource(timeout ?? TimeSpan.FromSeconds(10));
@@ -145,9 +150,9 @@ public sealed class LangSmithCollector : IAsyncDisposable
         }
     }
 
-    /// <summary>Asserts that there is one trace, with one root, and nothing wrong.</summary>
+    /// <summary>Asserts that there is one trace and no problem.</summary>
     /// <returns>The trace.</returns>
-    /// <exception cref="CollectorAssertionException">It is not so; the message shows the traces and problems there are.</exception>
+    /// <exception cref="CollectorAssertionException">The assertion fails. The message shows the traces and problems.</exception>
     public CollectedTrace AssertOneTrace()
     {
         var traces = Traces;
@@ -157,8 +162,8 @@ public sealed class LangSmithCollector : IAsyncDisposable
         return traces[0];
     }
 
-    /// <summary>Asserts that nothing is wrong: <see cref="Problems"/> is empty.</summary>
-    /// <exception cref="CollectorAssertionException">Something is; the message shows the problems and the traces.</exception>
+    /// <summary>Asserts that <see cref="Problems"/> is empty.</summary>
+    /// <exception cref="CollectorAssertionException">There is a problem. The message shows the problems and the traces.</exception>
     public void AssertNoProblems()
     {
         var count = Problems.Count;
@@ -166,10 +171,10 @@ public sealed class LangSmithCollector : IAsyncDisposable
             throw new CollectorAssertionException(Describe($"There {(count == 1 ? "is a problem" : $"are {count} problems")}."));
     }
 
-    /// <summary>Forgets all traces and problems.</summary>
+    /// <summary>Removes all traces and problems.</summary>
     public void Clear() => Store.Clear();
 
-    /// <summary>Stops the server, if it was started. What was collected stays readable.</summary>
+    /// <summary>Stops the server, if it was started. Traces and problems stay readable.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _app, null) is not { } app)
@@ -178,20 +183,21 @@ public sealed class LangSmithCollector : IAsyncDisposable
         await app.DisposeAsync().ConfigureAwait(false);
     }
 
-    internal long NextRequest() => Interlocked.Increment(ref _requests);
+    internal CollectorFault? GetFault(string method, string path) =>
+        Fault?.Invoke(new CollectorRequest { Number = Interlocked.Increment(ref _requests), Method = method, Path = path });
 
     private string Describe(string what)
     {
-        const int Most = 20;
+        const int MaxItems = 20;
         var text = new StringBuilder(what).Append('\n');
-        foreach (var problem in Problems.Take(Most))
+        foreach (var problem in Problems.Take(MaxItems))
             text.Append("  ").Append(problem).Append('\n');
-        foreach (var trace in Traces.Take(Most))
+        foreach (var trace in Traces.Take(MaxItems))
             text.Append('\n').Append("trace ").Append(trace.Id).Append('\n').Append(trace);
         return text.ToString();
     }
 
-    // The host's own takes Ctrl+C and SIGTERM for itself: a program that waits for something else would no longer end.
+    // The default lifetime handles Ctrl+C and SIGTERM: a program that waits for something else would no longer end.
     private sealed class NoLifetime : IHostLifetime
     {
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -1,25 +1,25 @@
 namespace LangSmith.Http;
 
-/// <summary>How much a collector holds, and where one that was started listens.</summary>
+/// <summary>Sets how much a collector holds, and the port of a started one.</summary>
 public sealed class LangSmithCollectorOptions
 {
-    /// <summary>How many runs are held; then the oldest trace goes.</summary>
+    /// <summary>How many runs are held; then the oldest trace is evicted.</summary>
     /// <value>Default: 100,000. At least 1.</value>
     public int MaxRuns { get; set; } = 100_000;
 
-    /// <summary>About how many bytes the runs may take; then the oldest trace goes.</summary>
+    /// <summary>About how many bytes the runs may take; then the oldest trace is evicted.</summary>
     /// <value>Default: 256 MiB. At least 64 KiB.</value>
     public long MaxBytes { get; set; } = 256L << 20;
 
     /// <summary>
-    /// The largest body of a request, in bytes; larger ones get 413. It is what <c>GET /info</c> says
-    /// (<c>size_limit_bytes</c>). A compressed body may become four times as large.
+    /// The largest request body, in bytes; larger ones are answered with 413. <c>GET /info</c> returns it as
+    /// <c>size_limit_bytes</c>. Decompressed, a body may be four times as large.
     /// </summary>
     /// <value>Default: 20,971,520, as the SDKs assume of LangSmith. 1 KiB to 256 MiB.</value>
     public long MaxRequestBytes { get; set; } = 20_971_520;
 
-    /// <summary>The port on 127.0.0.1 of a collector that <see cref="LangSmithCollector.StartAsync"/> starts.</summary>
-    /// <value>Default: 0, any free one.</value>
+    /// <summary>The port on 127.0.0.1 of a collector started with <see cref="LangSmithCollector.StartAsync"/>.</summary>
+    /// <value>Default: 0, any free port.</value>
     public int Port { get; set; }
 
     internal void Validate()

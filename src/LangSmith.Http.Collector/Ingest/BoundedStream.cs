@@ -1,9 +1,8 @@
 using LangSmith.Http.Collector.Model;
-using Microsoft.AspNetCore.Http;
 
 namespace LangSmith.Http.Collector.Ingest;
 
-/// <summary>Reads no more than it may: of the body, or of what comes out of a compressed one.</summary>
+/// <summary>Reads a body, or a decompressed body, and throws after a number of bytes.</summary>
 internal sealed class BoundedStream(Stream inner, long maxBytes, bool isDecompressed = false) : Stream
 {
     private long _read;
@@ -30,7 +29,7 @@ internal sealed class BoundedStream(Stream inner, long maxBytes, bool isDecompre
         }
         catch (InvalidDataException)
         {
-            throw IngestException.Malformed("The body cannot be decompressed: it is no gzip, or damaged.");
+            throw RefusedException.Malformed("The body cannot be decompressed: it is no gzip, or damaged.");
         }
     }
 
@@ -49,9 +48,6 @@ internal sealed class BoundedStream(Stream inner, long maxBytes, bool isDecompre
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    internal static IngestException TooLarge(long maxBytes) =>
-        new(StatusCodes.Status413PayloadTooLarge, "request_too_large", $"The body is larger than {maxBytes:N0} bytes, the batch_ingest_config.size_limit_bytes of GET /info. Send smaller batches, or smaller payloads.");
-
     protected override void Dispose(bool disposing)
     {
         if (disposing)
@@ -64,8 +60,6 @@ internal sealed class BoundedStream(Stream inner, long maxBytes, bool isDecompre
         _read += read;
         if (_read <= maxBytes)
             return read;
-        throw isDecompressed
-            ? new IngestException(StatusCodes.Status413PayloadTooLarge, "request_too_large", $"The body is larger than {maxBytes:N0} bytes when it is decompressed. Send smaller batches, or smaller payloads.")
-            : TooLarge(maxBytes);
+        throw isDecompressed ? IngestRefusals.TooLargeDecompressed(maxBytes) : IngestRefusals.TooLarge(maxBytes);
     }
 }

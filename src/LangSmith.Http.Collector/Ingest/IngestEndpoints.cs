@@ -1,5 +1,6 @@
 using System.Globalization;
 using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Collector.Traces;
 using LangSmith.Http.Collector.Validation;
 using LangSmith.Http.Collector.Web;
 using Microsoft.AspNetCore.Builder;
@@ -12,53 +13,45 @@ using Microsoft.Extensions.Hosting;
 namespace LangSmith.Http.Collector.Ingest;
 
 /// <summary>
-/// The part of LangSmith's API that SDKs post to. A request with a run LangSmith would refuse is refused as a whole, with
-/// the reason, and the reason is kept as a problem.
+/// The part of LangSmith's API that SDKs post to. Refuses a whole request if LangSmith would refuse one of its runs, answers
+/// with the reason, and stores the reason as a problem.
 /// </summary>
-internal sealed class IngestEndpoints(LangSmithCollector collector)
+/// <param name="store">Stores the runs.</param>
+/// <param name="maxRequestBytes">The largest body.</param>
+/// <param name="getFault">Returns what goes wrong on purpose with a request of this method and path; null if nothing does.</param>
+internal sealed class IngestEndpoints(TraceStore store, long maxRequestBytes, Func<string, string, CollectorFault?> getFault)
 {
-    // Known names of the SDKs; what they do not say they send in batches of their own.
+    // SDKs that do not read batch_ingest_config send batches of their own size.
     private const int MaxOperations = 1000;
 
     internal void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/info", context => Handle(context, InfoAsync));
-        endpoints.MapPost("/runs", context => Handle(context, async () =>
-        {
-            Store([await IngestBody.ReadRunAsync(context.Request, collector.MaxRequestBytes, isCreate: true, pathId: null).ConfigureAwait(false)], isAlone: true);
-            return Accepted;
-        }));
-        endpoints.MapPatch("/runs/{id}", context => Handle(context, async () =>
+        endpoints.MapGet("/info", context => Handle(context, static () => Task.CompletedTask, InfoAsync));
+        endpoints.MapPost("/runs", context => Handle(context, () => StoreRunAsync(context.Request, isCreate: true, pathId: null)));
+        endpoints.MapPatch("/runs/{id}", context => Handle(context, () =>
         {
             if (!Guid.TryParse((string)context.Request.RouteValues["id"]!, out var id))
-                throw IngestException.Malformed($"The path names run '{context.Request.RouteValues["id"]}', which is no UUID.");
-            Store([await IngestBody.ReadRunAsync(context.Request, collector.MaxRequestBytes, isCreate: false, id).ConfigureAwait(false)], isAlone: true);
-            return Accepted;
+                throw RefusedException.Malformed($"The path names run '{context.Request.RouteValues["id"]}', which is no UUID.");
+            return StoreRunAsync(context.Request, isCreate: false, id);
         }));
         endpoints.MapPost("/runs/batch", context => Handle(context, async () =>
-        {
-            Store(await IngestBody.ReadBatchAsync(context.Request, collector.MaxRequestBytes).ConfigureAwait(false), isAlone: false);
-            return Accepted;
-        }));
+            Store(await IngestBody.ReadBatchAsync(context.Request, maxRequestBytes).ConfigureAwait(false), isAlone: false)));
         endpoints.MapPost("/runs/multipart", context => Handle(context, async () =>
-        {
-            Store(await IngestBody.ReadMultipartAsync(context.Request, collector.MaxRequestBytes).ConfigureAwait(false), isAlone: false);
-            return Accepted;
-        }));
+            Store(await IngestBody.ReadMultipartAsync(context.Request, maxRequestBytes).ConfigureAwait(false), isAlone: false)));
     }
 
-    private static Task Accepted(HttpContext context) =>
+    private static Task AcceptedAsync(HttpContext context) =>
         JsonResponse.WriteAsync(context, StatusCodes.Status202Accepted, static json => json.WriteString("message", "Runs accepted."));
 
-    private Task<Func<HttpContext, Task>> InfoAsync() => Task.FromResult<Func<HttpContext, Task>>(context =>
+    private Task InfoAsync(HttpContext context) =>
         JsonResponse.WriteAsync(context, StatusCodes.Status200OK, json =>
         {
             json.WriteString("version", "0.0.0-collector");
             json.WriteStartObject("batch_ingest_config");
             json.WriteBoolean("use_multipart_endpoint", true);
             json.WriteNumber("size_limit", 100);
-            json.WriteNumber("size_limit_bytes", collector.MaxRequestBytes);
-            // Python reads these without a default once there is any batch_ingest_config.
+            json.WriteNumber("size_limit_bytes", maxRequestBytes);
+            // If there is a batch_ingest_config, Python reads these without a default.
             json.WriteNumber("scale_up_qsize_trigger", 200);
             json.WriteNumber("scale_up_nthreads_limit", 32);
             json.WriteNumber("scale_down_nempty_trigger", 4);
@@ -67,63 +60,70 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
             json.WriteBoolean("gzip_body_enabled", true);
             json.WriteBoolean("zstd_compression_enabled", false);
             json.WriteEndObject();
-        }));
+        });
 
-    private void Store(IReadOnlyList<RunWrite> runs, bool isAlone)
+    private async Task StoreRunAsync(HttpRequest request, bool isCreate, Guid? pathId) =>
+        Store([await IngestBody.ReadRunAsync(request, maxRequestBytes, isCreate, pathId).ConfigureAwait(false)], isAlone: true);
+
+    private void Store(IReadOnlyList<RunWrite> writes, bool isAlone)
     {
-        if (runs.Count > MaxOperations)
-            throw new IngestException(StatusCodes.Status413PayloadTooLarge, "too_many_runs", $"The batch has {runs.Count} operations; GET /info says 100 (batch_ingest_config.size_limit), and more than {MaxOperations} are refused.");
-        foreach (var run in runs)
-            RunValidator.Check(run, isAlone);
-        collector.Store.Apply(runs);
+        if (writes.Count > MaxOperations)
+            throw IngestRefusals.TooManyRuns(writes.Count, MaxOperations);
+        foreach (var write in writes)
+            RunValidator.Check(write, isAlone);
+        store.Apply(writes);
     }
 
-    private async Task Handle(HttpContext context, Func<Task<Func<HttpContext, Task>>> handle)
+    private async Task Handle(HttpContext context, Func<Task> handle, Func<HttpContext, Task>? answer = null)
     {
         if (CollectorGuard.Refuse(context) is { } reason)
         {
-            collector.Store.Refuse(new IngestException(StatusCodes.Status403Forbidden, "request_refused", reason));
-            await JsonResponse.ErrorAsync(context, StatusCodes.Status403Forbidden, reason).ConfigureAwait(false);
+            await RefuseAsync(context, IngestRefusals.Forbidden(reason)).ConfigureAwait(false);
             return;
         }
 
-        // A host that stops does not wait for a sender that takes its time.
+        // A host that stops does not wait for a slow sender.
         using var end = CancellationTokenSource.CreateLinkedTokenSource(
             context.RequestAborted, context.RequestServices.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? default);
         context.RequestAborted = end.Token;
 
-        // Ours is the limit, so that what is too large gets words.
+        // IngestBody has the limit instead of the server, so that the answer has a message.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = null;
-        var fault = collector.Fault?.Invoke(new CollectorRequest(collector.NextRequest(), context.Request.Method, context.Request.Path));
-        if (fault is not null && await FailsAsync(context, fault).ConfigureAwait(false))
+        var fault = getFault(context.Request.Method, context.Request.Path);
+        if (fault is not null && await TryFailAsync(context, fault).ConfigureAwait(false))
             return;
         try
         {
-            var answer = await handle().ConfigureAwait(false);
+            await handle().ConfigureAwait(false);
             if (fault is { Kind: CollectorFaultKind.LoseResponse })
                 context.Abort();
             else
-                await answer(context).ConfigureAwait(false);
+                await (answer ?? AcceptedAsync)(context).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
             context.Abort();
         }
-        catch (IngestException refusal)
+        catch (RefusedException exception)
         {
-            collector.Store.Refuse(refusal);
-            await JsonResponse.ErrorAsync(context, refusal.StatusCode, refusal.Message).ConfigureAwait(false);
+            await RefuseAsync(context, exception.Refusal).ConfigureAwait(false);
         }
     }
 
-    // True when the request ends here.
-    private static async Task<bool> FailsAsync(HttpContext context, CollectorFault fault)
+    private Task RefuseAsync(HttpContext context, Refusal refusal)
+    {
+        store.Refuse(refusal);
+        return JsonResponse.ErrorAsync(context, IngestRefusals.GetStatusCode(refusal), refusal.Message);
+    }
+
+    // Returns true if the request ends here.
+    private static async Task<bool> TryFailAsync(HttpContext context, CollectorFault fault)
     {
         switch (fault.Kind)
         {
             case CollectorFaultKind.Delay:
-                if (await WaitsAsync(context, fault.Time).ConfigureAwait(false))
+                if (await TryWaitAsync(context, fault.Time).ConfigureAwait(false))
                     return false;
                 context.Abort();
                 return true;
@@ -141,8 +141,8 @@ internal sealed class IngestEndpoints(LangSmithCollector collector)
         }
     }
 
-    // False when the sender gave up, or the collector stops.
-    private static async Task<bool> WaitsAsync(HttpContext context, TimeSpan delay)
+    // Returns false if the sender disconnects or the collector stops.
+    private static async Task<bool> TryWaitAsync(HttpContext context, TimeSpan delay)
     {
         try
         {

@@ -1,15 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
 using LangSmith.Http.Collector.Model;
-using LangSmith.Http.Collector.Validation;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
 
 namespace LangSmith.Http.Collector.Ingest;
 
 /// <summary>
-/// Puts the parts of a multipart body together: <c>post.&lt;id&gt;</c> or <c>patch.&lt;id&gt;</c>, their fields
-/// (<c>post.&lt;id&gt;.inputs</c>…) and <c>attachment.&lt;id&gt;.&lt;name&gt;</c>. Feedback is accepted and not kept.
+/// Joins the parts of a multipart body into writes: <c>post.&lt;id&gt;</c> or <c>patch.&lt;id&gt;</c>, their fields
+/// (<c>post.&lt;id&gt;.inputs</c>…) and <c>attachment.&lt;id&gt;.&lt;name&gt;</c>. Accepts feedback, and drops it.
 /// </summary>
 internal sealed class MultipartRuns
 {
@@ -28,7 +27,8 @@ internal sealed class MultipartRuns
 
         var dots = name.Split('.', 3);
         if (dots.Length < 2 || !Guid.TryParse(dots[1], out var id))
-            throw IngestException.Malformed($"The part '{name}' is named neither post.<run id>, patch.<run id>, attachment.<run id>.<name> nor feedback.<id>.");
+            throw RefusedException.Malformed($"The part '{name}' is named neither"
+                + " post.<run id>, patch.<run id>, attachment.<run id>.<name> nor feedback.<id>.");
         switch (dots[0])
         {
             case "post" or "patch" when dots.Length == 2:
@@ -38,39 +38,43 @@ internal sealed class MultipartRuns
                 AddField(name, id, dots[0] == "post", dots[2], bytes);
                 break;
             case "attachment" when dots.Length == 3:
-                Owner(name, id).Attachments.Add(new CollectedAttachment(dots[2], section.ContentType!.Split(';')[0].Trim(), bytes));
+                FindOwner(name, id).Attachments.Add(
+                    new() { Name = dots[2], ContentType = section.ContentType!.Split(';')[0].Trim(), Content = bytes });
                 break;
             case "attachment":
-                throw IngestException.Malformed($"The part '{name}' has no name: attachment.<run id>.<name>.");
+                throw RefusedException.Malformed($"The part '{name}' has no name: attachment.<run id>.<name>.");
             case "feedback":
                 break;
             default:
-                throw IngestException.Malformed($"The part '{name}' is of an unknown kind.");
+                throw RefusedException.Malformed($"The part '{name}' is of an unknown kind.");
         }
     }
 
-    // The API's reference: every part has a Content-Type, and a length, as its parameter or as Content-Length.
+    // The API's reference: every part has a Content-Type and a length, as a parameter of it or as Content-Length.
     private static void CheckLength(MultipartSection section, string name, int actual)
     {
         if (!MediaTypeHeaderValue.TryParse(section.ContentType, out var type) && !string.IsNullOrEmpty(section.ContentType))
-            throw IngestException.Malformed($"The part '{name}' has the Content-Type '{RunValidator.Shorten(section.ContentType)}', which is no media type.");
+            throw RefusedException.Malformed(
+                $"The part '{name}' has the Content-Type '{RunLabel.Shorten(section.ContentType)}', which is no media type.");
         if (type is null)
-            throw IngestException.Malformed($"The part '{name}' has no Content-Type.");
-        var parameter = type.Parameters.FirstOrDefault(static item => item.Name.Equals("length", StringComparison.OrdinalIgnoreCase))?.Value.Value;
+            throw RefusedException.Malformed($"The part '{name}' has no Content-Type.");
+        var parameter = type.Parameters
+            .FirstOrDefault(static item => item.Name.Equals("length", StringComparison.OrdinalIgnoreCase))?.Value.Value;
         var given = parameter ?? section.Headers?.GetValueOrDefault("Content-Length").ToString();
         if (!long.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var length))
-            throw IngestException.Malformed($"The part '{name}' has no length: give Content-Length, or a length parameter of Content-Type.");
+            throw RefusedException.Malformed(
+                $"The part '{name}' has no length: give Content-Length, or a length parameter of Content-Type.");
         if (length != actual)
-            throw IngestException.Malformed($"The part '{name}' says it has {length} bytes, but has {actual}.");
+            throw RefusedException.Malformed($"The part '{name}' says it has {length} bytes, but has {actual}.");
         if (section.Headers?.ContainsKey("Content-Encoding") == true)
-            throw IngestException.Malformed($"The part '{name}' has a Content-Encoding; only the whole body may have one.");
+            throw RefusedException.Malformed($"The part '{name}' has a Content-Encoding; only the whole body may have one.");
     }
 
     private void AddRun(string name, Guid id, bool isCreate, byte[] bytes)
     {
         using var json = JsonText.Parse($"The part '{name}'", bytes);
         var run = RunJson.Read(json.RootElement, isCreate, id, $"The part '{name}'");
-        // Compressed, the SDKs write as runs come: two updates of one run may be in one body.
+        // The SDKs append to compressed bodies as runs arrive: one body may have two updates of a run.
         _open[(id, isCreate)] = run;
         _runs.Add(run);
     }
@@ -78,13 +82,13 @@ internal sealed class MultipartRuns
     private void AddField(string name, Guid id, bool isCreate, string field, byte[] bytes)
     {
         if (!_open.TryGetValue((id, isCreate), out var run))
-            throw IngestException.Malformed($"The part '{name}' comes before the run it belongs to.");
+            throw RefusedException.Malformed($"The part '{name}' comes before the run it belongs to.");
         using var json = JsonText.Parse($"The part '{name}'", bytes);
         if (json.RootElement.ValueKind != JsonValueKind.Null)
-            RunJson.SetField(run, field, json.RootElement, bytes);
+            RunJson.SetField(run, field, json.RootElement);
     }
 
-    private RunWrite Owner(string name, Guid id) =>
+    private RunWrite FindOwner(string name, Guid id) =>
         _open.GetValueOrDefault((id, true)) ?? _open.GetValueOrDefault((id, false))
-        ?? throw IngestException.Malformed($"The part '{name}' belongs to a run that is not in the body.");
+        ?? throw RefusedException.Malformed($"The part '{name}' belongs to a run that is not in the body.");
 }

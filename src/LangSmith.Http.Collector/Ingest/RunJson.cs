@@ -1,93 +1,124 @@
 using System.Globalization;
 using System.Text.Json;
 using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http.Collector.Ingest;
 
-/// <summary>Reads the JSON of a run; every refusal names the field.</summary>
+/// <summary>Reads the JSON of a run. Every refusal names the field.</summary>
 internal static class RunJson
 {
-    // Two thousand years on either side of 1970, less than what a time can be.
+    // Two thousand years before and after 1970, which DateTimeOffset can represent.
     private const double MaxMilliseconds = 6e13;
+
+    private const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
+
+    // The length of values that messages quote.
+    private const int MaxText = 60;
 
     /// <summary>Reads a whole run, or the main part of one in a multipart body.</summary>
     /// <param name="json">The JSON.</param>
-    /// <param name="isCreate">Whether it is a <c>post</c>.</param>
-    /// <param name="pathId">The id given elsewhere, which <paramref name="json"/> may leave out.</param>
-    /// <param name="elsewhere">Where that is.</param>
+    /// <param name="isCreate">Whether the run is in a <c>post</c>.</param>
+    /// <param name="pathId">The id from another place, which <paramref name="json"/> may leave out.</param>
+    /// <param name="elsewhere">The place of <paramref name="pathId"/>, for messages.</param>
     internal static RunWrite Read(JsonElement json, bool isCreate, Guid? pathId = null, string elsewhere = "The path")
     {
         if (json.ValueKind != JsonValueKind.Object)
-            throw IngestException.Malformed($"A run must be a JSON object, not {Describe(json)}.");
-        var id = Id(json, "id") ?? pathId ?? throw IngestException.Malformed("The run has no id.");
+            throw RefusedException.Malformed($"A run must be a JSON object, not {Describe(json)}.");
+        var id = Id(json, "id") ?? pathId ?? throw RefusedException.Malformed("The run has no id.");
         if (pathId is not null && pathId != id)
-            throw IngestException.Malformed($"{elsewhere} names run {pathId}, the JSON run {id}.");
-        var run = new RunWrite(id, isCreate);
-        try
-        {
-            run.Name = Text(json, "name");
-            run.TraceId = Id(json, "trace_id");
-            run.ParentRunId = Id(json, "parent_run_id");
-            run.DottedOrder = Text(json, "dotted_order");
-            run.RunType = Text(json, "run_type");
-            run.Project = Text(json, "session_name");
-            run.Address = Text(json, "address");
-            run.NamesSession = Text(json, "session_id") is not null;
-            run.StartTime = Time(json, "start_time");
-            run.EndTime = Time(json, "end_time");
-            run.Tags = Tags(json);
-        }
-        catch (IngestException refusal)
-        {
-            throw refusal.Of(run);
-        }
-
+            throw RefusedException.Malformed($"{elsewhere} names run {pathId}, the JSON run {id}.");
+        var write = ReadFields(json, id, isCreate);
         foreach (var field in (ReadOnlySpan<string>)["inputs", "outputs", "events", "extra", "error"])
         {
             if (Get(json, field) is { } value)
-                SetField(run, field, value, JsonText.Bytes(value));
+                SetField(write, field, value);
         }
 
-        return run;
+        return write;
     }
 
-    /// <summary>Sets a field that may come as a part of its own. Others than these are not kept.</summary>
-    internal static void SetField(RunWrite run, string field, JsonElement value, byte[] utf8)
+    /// <summary>Sets a field that may be a part of its own; ignores fields with other names.</summary>
+    internal static void SetField(RunWrite write, string field, JsonElement value)
     {
         switch (field)
         {
             case "inputs":
-                run.Inputs = Expect(run, field, value, utf8, JsonValueKind.Object);
+                write.Run = write.Run with { InputsJson = Expect(write, field, value, JsonValueKind.Object) };
                 break;
             case "outputs":
-                run.Outputs = Expect(run, field, value, utf8, JsonValueKind.Object);
+                write.Run = write.Run with { OutputsJson = Expect(write, field, value, JsonValueKind.Object) };
                 break;
             case "events":
-                run.Events = Expect(run, field, value, utf8, JsonValueKind.Array);
+                write.Events = Expect(write, field, value, JsonValueKind.Array);
                 break;
             case "extra":
-                run.Extra = Expect(run, field, value, utf8, JsonValueKind.Object);
-                run.Service = ServiceOf(value);
+                write.Extra = Expect(write, field, value, JsonValueKind.Object);
+                write.Service = GetService(value);
                 break;
             case "error":
-                Expect(run, field, value, utf8, JsonValueKind.String);
-                run.Error = value.GetString();
+                Expect(write, field, value, JsonValueKind.String);
+                write.Run = write.Run with { Error = value.GetString() };
                 break;
         }
     }
 
-    // Nobody's protocol says which service recorded a run; the SDKs say which of them did.
-    private static string? ServiceOf(JsonElement extra) =>
+    // Reads name and trace id first: refusals of the others have them.
+    private static RunWrite ReadFields(JsonElement json, Guid id, bool isCreate)
+    {
+        var (name, traceId) = ((string?)null, (Guid?)null);
+        try
+        {
+            name = Text(json, "name");
+            traceId = Id(json, "trace_id");
+            var parentRunId = Id(json, "parent_run_id");
+            var (dottedOrder, runType) = (Text(json, "dotted_order"), Text(json, "run_type"));
+            var (project, address) = (Text(json, "session_name"), Text(json, "address"));
+            var sessionId = Text(json, "session_id");
+            var (start, end) = (Time(json, "start_time"), Time(json, "end_time"));
+            var tags = Tags(json);
+            var given = RunWrite.If(RunFields.Name, name)
+                | RunWrite.If(RunFields.TraceId, traceId)
+                | RunWrite.If(RunFields.DottedOrder, dottedOrder)
+                | RunWrite.If(RunFields.RunType, runType)
+                | RunWrite.If(RunFields.SessionId, sessionId)
+                | RunWrite.If(RunFields.StartTime, start)
+                | RunWrite.If(RunFields.Tags, tags);
+            var run = new RunSnapshot
+            {
+                Id = id,
+                TraceId = traceId ?? id,
+                ParentRunId = parentRunId,
+                DottedOrder = dottedOrder ?? "",
+                Name = name ?? "",
+                RunType = runType ?? RunTypes.Chain,
+                Project = address is null ? project : null,
+                Address = address,
+                StartTime = start ?? default,
+                EndTime = end,
+                Tags = tags ?? [],
+            };
+            return new RunWrite(run, isCreate, given);
+        }
+        catch (RefusedException refusal)
+        {
+            throw refusal.Of(id, traceId, name);
+        }
+    }
+
+    // No protocol names the service that recorded a run; the SDKs send their own name.
+    private static string? GetService(JsonElement extra) =>
         extra.TryGetProperty("runtime", out var runtime) && runtime.ValueKind == JsonValueKind.Object
-            ? Name(runtime, "service") ?? Name(runtime, "sdk")
+            ? GetName(runtime, "service") ?? GetName(runtime, "sdk")
             : null;
 
-    private static string? Name(JsonElement json, string property) =>
-        json.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } name ? name : null;
+    private static string? GetName(JsonElement json, string property) =>
+        json.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String
+        && value.GetString() is { Length: > 0 } name ? name : null;
 
-    private static byte[] Expect(RunWrite run, string field, JsonElement value, byte[] utf8, JsonValueKind kind) => value.ValueKind == kind
-        ? utf8
-        : throw IngestException.Malformed($"'{field}' must be {Describe(kind)}, not {Describe(value)}.").Of(run);
+    private static JsonPayload? Expect(RunWrite write, string field, JsonElement value, JsonValueKind kind) => value.ValueKind == kind
+        ? JsonPayload.From(value)
+        : throw RefusedException.Malformed($"'{field}' must be {Describe(kind)}, not {Describe(value)}.").Of(write);
 
     private static JsonElement? Get(JsonElement json, string field) =>
         json.TryGetProperty(field, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
@@ -96,14 +127,14 @@ internal static class RunJson
     {
         null => null,
         { ValueKind: JsonValueKind.String } value => value.GetString(),
-        { } value => throw IngestException.Malformed($"'{field}' must be a string, not {Describe(value)}."),
+        { } value => throw RefusedException.Malformed($"'{field}' must be a string, not {Describe(value)}."),
     };
 
     private static Guid? Id(JsonElement json, string field) => Text(json, field) switch
     {
         null => null,
         var text when Guid.TryParse(text, out var id) => id,
-        var text => throw IngestException.Malformed($"'{field}' is '{Shorten(text)}', which is no UUID."),
+        var text => throw RefusedException.Malformed($"'{field}' is '{RunLabel.Shorten(text, MaxText)}', which is no UUID."),
     };
 
     private static IReadOnlyList<string>? Tags(JsonElement json)
@@ -111,7 +142,7 @@ internal static class RunJson
         if (Get(json, "tags") is not { } tags)
             return null;
         if (tags.ValueKind != JsonValueKind.Array || tags.EnumerateArray().Any(static tag => tag.ValueKind != JsonValueKind.String))
-            throw IngestException.Malformed("'tags' must be an array of strings.");
+            throw RefusedException.Malformed("'tags' must be an array of strings.");
         return [.. tags.EnumerateArray().Select(static tag => tag.GetString()!)];
     }
 
@@ -120,18 +151,20 @@ internal static class RunJson
     {
         if (Get(json, field) is not { } value)
             return null;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var milliseconds) && Math.Abs(milliseconds) < MaxMilliseconds)
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var milliseconds)
+            && Math.Abs(milliseconds) < MaxMilliseconds)
             return DateTimeOffset.UnixEpoch.AddTicks((long)(milliseconds * TimeSpan.TicksPerMillisecond));
-        // Everything .NET takes for a time else, LangSmith does not.
-        if (value.ValueKind == JsonValueKind.String && value.GetString() is { Length: >= 19 } text && text[4] == '-' && text[7] == '-' && text[10] is 'T' or 't' or ' ' && text[13] == ':'
-            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time))
+        // .NET parses many more formats than LangSmith accepts.
+        if (value.ValueKind == JsonValueKind.String && value.GetString() is { Length: >= 19 } text
+            && text[4] == '-' && text[7] == '-' && text[10] is 'T' or 't' or ' ' && text[13] == ':'
+            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, Utc, out var time))
             return time;
-        throw IngestException.Malformed($"'{field}' must be an RFC 3339 time or milliseconds since 1970, not {Describe(value)}.");
+        throw RefusedException.Malformed($"'{field}' must be an RFC 3339 time or milliseconds since 1970, not {Describe(value)}.");
     }
 
     private static string Describe(JsonElement value) => value.ValueKind is JsonValueKind.Object or JsonValueKind.Array
         ? Describe(value.ValueKind)
-        : Shorten(value.GetRawText());
+        : RunLabel.Shorten(value.GetRawText(), MaxText);
 
     private static string Describe(JsonValueKind kind) => kind switch
     {
@@ -139,6 +172,4 @@ internal static class RunJson
         JsonValueKind.Array => "an array",
         _ => "a string",
     };
-
-    private static string Shorten(string text) => text.Length <= 60 ? text : string.Concat(text.AsSpan(0, 60), "…");
 }

@@ -1,7 +1,14 @@
 namespace LangSmith.Http;
 
-/// <summary>A file that came with a run.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="ContentType">Its MIME type.</param>
-/// <param name="Content">Its bytes.</param>
-public sealed record CollectedAttachment(string Name, string ContentType, ReadOnlyMemory<byte> Content);
+/// <summary>A file that was posted with a run.</summary>
+public sealed record CollectedAttachment
+{
+    /// <summary>The file's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The file's MIME type.</summary>
+    public required string ContentType { get; init; }
+
+    /// <summary>The file's bytes.</summary>
+    public required ReadOnlyMemory<byte> Content { get; init; }
+}

@@ -1,27 +1,22 @@
-#if NET9_0_OR_GREATER
-using System.Runtime.InteropServices;
-#else
-using System.Text;
-#endif
 using System.Text.Json;
 using System.Text.Unicode;
 
 namespace LangSmith.Http.Collector.Model;
 
-/// <summary>Reads JSON so that nothing in it can fail later: it is UTF-8, and every string of it is text.</summary>
+/// <summary>Reads JSON from other processes so that no later read of it throws: it is UTF-8, and its strings are valid text.</summary>
 internal static class JsonText
 {
-    /// <summary>What agents nest is deeper than the 64 levels of the default.</summary>
-    internal static readonly JsonDocumentOptions Options = new() { MaxDepth = 512 };
+    // Agents nest deeper than the default of 64 levels.
+    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 512 };
 
-    /// <summary>Parses, and repairs in place.</summary>
-    /// <exception cref="IngestException">It is no JSON.</exception>
+    /// <summary>Parses JSON, and repairs its strings in place.</summary>
+    /// <exception cref="RefusedException">The bytes are not JSON.</exception>
     internal static JsonDocument Parse(string what, Memory<byte> utf8)
     {
         if (utf8.Span.StartsWith("\uFEFF"u8))
             utf8 = utf8[3..];
         if (!Utf8.IsValid(utf8.Span))
-            throw IngestException.Malformed($"{what} is no JSON: it is not UTF-8.");
+            throw RefusedException.Malformed($"{what} is no JSON: it is not UTF-8.");
         ReplaceHalfSurrogates(utf8.Span);
         try
         {
@@ -29,11 +24,11 @@ internal static class JsonText
         }
         catch (JsonException exception)
         {
-            throw IngestException.Malformed($"{what} is no JSON: {exception.Message}");
+            throw RefusedException.Malformed($"{what} is no JSON: {exception.Message}");
         }
     }
 
-    // JavaScript and Python write half an emoji of a truncated text as an escape; reading it as a string would throw.
+    // JavaScript and Python cut texts within an emoji and write the half as an escape; reading it as a string would throw.
     private static void ReplaceHalfSurrogates(Span<byte> utf8)
     {
         for (var rest = utf8; rest.IndexOf((byte)'\\') is >= 0 and var at;)
@@ -58,12 +53,4 @@ internal static class JsonText
         escape.Length >= 6 && escape[0] == '\\' && escape[1] == 'u' && escape[2] is (byte)'d' or (byte)'D'
         && char.IsAsciiHexDigit((char)escape[3]) && (char.ToUpperInvariant((char)escape[3]) is '8' or '9' or 'A' or 'B') == isHigh
         && escape[3] >= '8' && char.IsAsciiHexDigit((char)escape[4]) && char.IsAsciiHexDigit((char)escape[5]);
-
-    /// <summary>A value as it came, in UTF-8.</summary>
-    internal static byte[] Bytes(JsonElement value) =>
-#if NET9_0_OR_GREATER
-        JsonMarshal.GetRawUtf8Value(value).ToArray();
-#else
-        Encoding.UTF8.GetBytes(value.GetRawText());
-#endif
 }

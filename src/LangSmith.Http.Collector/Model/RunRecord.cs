@@ -1,150 +1,143 @@
+using System.Diagnostics.CodeAnalysis;
+using LangSmith.Http.Runs.Capture;
+
 namespace LangSmith.Http.Collector.Model;
 
-/// <summary>A run as it is kept. Writes come in any order, and more than once: what an update says stays said.</summary>
-internal sealed class RunRecord(Guid id, DateTimeOffset arrived)
+/// <summary>A run as the store keeps it: all of its writes, merged. Immutable; each write makes a new record.</summary>
+internal sealed record RunRecord
 {
-    // Of the object, its entries in dictionaries and its strings' headers; measured on 100,000 runs.
+    // Bytes of the objects, the entries in dictionaries and the headers of strings; measured on 100,000 runs.
     private const int Overhead = 600;
 
-    private Fields _updated;
-    private bool _namesSession;
-    private string? _runType;
-
-    [Flags]
-    private enum Fields
+    internal RunRecord(Guid id, DateTimeOffset arrived)
     {
-        None = 0,
-        Inputs = 1,
-        Outputs = 2,
-        Events = 4,
-        Extra = 8,
-        Error = 16,
-        Tags = 32,
-        Times = 64,
-        Identity = 128,
+        Arrived = arrived;
+        Run = new RunSnapshot { Id = id, TraceId = id, DottedOrder = "", Name = "", StartTime = arrived };
     }
 
-    internal Guid Id { get; } = id;
+    /// <summary>The merged run. Events and metadata are not in it: see <see cref="Events"/> and <see cref="Extra"/>.</summary>
+    internal RunSnapshot Run { get; private init; }
 
-    internal DateTimeOffset Arrived { get; } = arrived;
+    internal DateTimeOffset Arrived { get; }
 
-    internal bool HasCreate { get; private set; }
+    internal bool HasCreate { get; private init; }
 
-    internal Guid TraceId { get; private set; } = id;
+    /// <summary>Whether a second <c>post</c> differs from the first: two runs have one id.</summary>
+    internal bool IsDuplicate { get; private init; }
 
-    internal Guid? ParentRunId { get; private set; }
+    internal string Service { get; private init; } = "unknown";
 
-    internal string DottedOrder { get; private set; } = "";
+    internal JsonPayload? Events { get; private init; }
 
-    internal string Name { get; private set; } = "";
+    internal JsonPayload? Extra { get; private init; }
 
-    internal string RunType => _runType ?? "chain";
+    internal IReadOnlyList<CollectedAttachment> Attachments { get; private init; } = [];
 
-    internal string Project => GivenProject ?? "default";
+    /// <summary>The run as messages name it.</summary>
+    internal string Label => RunLabel.Of(Run.Name, Run.Id);
 
-    /// <summary>The project as it was said; null while nothing said one.</summary>
-    internal string? GivenProject { get; private set; }
+    internal string Project => Run.Address ?? Run.Project ?? "default";
 
-    internal string Service { get; private set; } = "unknown";
+    /// <summary>Whether <see cref="Project"/> is certain. A <c>post</c> without any project means the default project.</summary>
+    internal bool IsProjectKnown => Has(RunFields.Project) || (HasCreate && !Has(RunFields.SessionId));
 
-    internal DateTimeOffset StartTime => GivenStartTime ?? Arrived;
+    /// <summary>The start that was posted; null until then.</summary>
+    internal DateTimeOffset? GivenStartTime => Has(RunFields.StartTime) ? Run.StartTime : null;
 
-    /// <summary>The start as it was said; null while nothing said one.</summary>
-    internal DateTimeOffset? GivenStartTime { get; private set; }
+    internal RunStatus Status => Run.Error is not null ? RunStatus.Error : Run.EndTime is null ? RunStatus.Pending : RunStatus.Ok;
 
-    internal DateTimeOffset? EndTime { get; private set; }
+    /// <summary>The required fields that no write carried, separated by commas; usually empty.</summary>
+    internal string Missing => Run.Name.Length > 0 && Has(RunFields.RunType | RunFields.StartTime) ? "" : string.Join(", ", GetMissing());
 
-    internal string? Error { get; private set; }
+    internal int Depth => Run.DottedOrder.AsSpan().Count('.');
 
-    internal IReadOnlyList<string> Tags { get; private set; } = [];
-
-    internal byte[]? Inputs { get; private set; }
-
-    internal byte[]? Outputs { get; private set; }
-
-    internal byte[]? Events { get; private set; }
-
-    internal byte[]? Extra { get; private set; }
-
-    internal IReadOnlyList<CollectedAttachment> Attachments { get; private set; } = [];
-
-    internal RunStatus Status => Error is not null ? RunStatus.Error : EndTime is null ? RunStatus.Pending : RunStatus.Ok;
-
-    /// <summary>Whether a second <c>post</c> said something else than the first: two runs have one id.</summary>
-    internal bool IsDuplicate { get; private set; }
-
-    /// <summary>What every run has, and the <c>post</c> of this one had not; empty mostly.</summary>
-    internal string Missing => Name.Length > 0 && _runType is not null && GivenStartTime is not null
-        ? ""
-        : string.Join(", ", ((string?[])[Name.Length > 0 ? null : "name", _runType is null ? "run_type" : null, GivenStartTime is null ? "start_time" : null]).OfType<string>());
-
-    /// <summary>Without a name it is the default project, if the <c>post</c> is here to leave it out.</summary>
-    internal bool IsProjectKnown => GivenProject is not null || (HasCreate && !_namesSession);
-
-    internal int Depth => DottedOrder.AsSpan().Count('.');
-
-    /// <summary>About how many bytes it holds.</summary>
+    /// <summary>About how many bytes the run takes.</summary>
     internal long Size => Overhead
-        + (2L * (DottedOrder.Length + Name.Length + RunType.Length + Project.Length + Service.Length + (Error?.Length ?? 0) + Tags.Sum(static tag => tag.Length + 16)))
-        + Length(Inputs) + Length(Outputs) + Length(Events) + Length(Extra) + Attachments.Sum(static item => (long)item.Content.Length + (2 * (item.Name.Length + item.ContentType.Length)));
+        + (2L * (Run.DottedOrder.Length + Run.Name.Length + Run.RunType.Length + Project.Length + Service.Length
+            + (Run.Error?.Length ?? 0) + Run.Tags.Sum(static tag => tag.Length + 16)))
+        + (Run.InputsJson?.Length ?? 0) + (Run.OutputsJson?.Length ?? 0) + (Events?.Length ?? 0) + (Extra?.Length ?? 0)
+        + Attachments.Sum(static item => (long)item.Content.Length + (2 * (item.Name.Length + item.ContentType.Length)));
 
-    internal RunRecord Copy() => (RunRecord)MemberwiseClone();
+    // The fields that any write carried, and those of Lasting that a patch carried.
+    private RunFields Said { get; init; }
 
-    internal void Apply(RunWrite write, Func<string, string> intern)
+    private RunFields Updated { get; init; }
+
+    /// <summary>Merges a write. Writes arrive in any order and may be repeated.</summary>
+    internal RunRecord Apply(RunWrite write, Func<string, string> intern)
     {
-        IsDuplicate |= Contradicts(write);
-        TraceId = write.TraceId ?? TraceId;
-        ParentRunId = write.ParentRunId ?? ParentRunId;
-        DottedOrder = write.DottedOrder ?? DottedOrder;
-        if (Says(write, Fields.Identity, write.Name) is { } name)
-            Name = intern(name);
-        _runType = write.RunType is { } type ? intern(type) : _runType;
-        GivenProject = (write.Address ?? write.Project) is { } project ? intern(project) : GivenProject;
-        _namesSession |= write.NamesSession;
-        Service = write.Service is { } service ? intern(service) : Service;
-        GivenStartTime = write.StartTime ?? GivenStartTime;
-        EndTime = Says(write, Fields.Times, write.EndTime) ?? EndTime;
-        Error = Says(write, Fields.Error, write.Error) ?? Error;
-        Tags = Says(write, Fields.Tags, write.Tags) ?? Tags;
-        Inputs = Says(write, Fields.Inputs, write.Inputs) ?? Inputs;
-        Outputs = Says(write, Fields.Outputs, write.Outputs) ?? Outputs;
-        Events = Says(write, Fields.Events, write.Events) ?? Events;
-        Extra = Says(write, Fields.Extra, write.Extra) ?? Extra;
-        if (write.Attachments.Count > 0)
-            Attachments = [.. write.Attachments.Concat(Attachments).DistinctBy(static item => item.Name)];
-        HasCreate |= write.IsCreate;
+        var run = write.Run;
+        // What a patch carried wins over a post that arrives later.
+        var said = write.IsCreate ? write.Said & ~Updated : write.Said;
+        var merged = Run with
+        {
+            TraceId = Merge(RunFields.TraceId, run.TraceId, Run.TraceId),
+            ParentRunId = run.ParentRunId ?? Run.ParentRunId,
+            DottedOrder = Merge(RunFields.DottedOrder, run.DottedOrder, Run.DottedOrder),
+            Name = Intern(Merge(RunFields.Name, run.Name, Run.Name)),
+            RunType = Intern(Merge(RunFields.RunType, run.RunType, Run.RunType)),
+            Project = Intern(Merge(RunFields.Project, run.Project, Run.Project)),
+            Address = Intern(Merge(RunFields.Project, run.Address, Run.Address)),
+            StartTime = Merge(RunFields.StartTime, run.StartTime, Run.StartTime),
+            EndTime = Merge(RunFields.EndTime, run.EndTime, Run.EndTime),
+            Error = Merge(RunFields.Error, run.Error, Run.Error),
+            Tags = Merge(RunFields.Tags, run.Tags, Run.Tags),
+            InputsJson = Merge(RunFields.Inputs, run.InputsJson, Run.InputsJson),
+            OutputsJson = Merge(RunFields.Outputs, run.OutputsJson, Run.OutputsJson),
+        };
         // Without a dotted order (a single POST may leave it out) the run is the root of its own trace.
-        if (DottedOrder.Length == 0 && write.IsCreate)
-            DottedOrder = Propagation.DottedOrder.Append(null, StartTime.UtcDateTime, Id);
+        if (merged.DottedOrder.Length == 0 && write.IsCreate)
+            merged = merged with { DottedOrder = Propagation.DottedOrder.Append(null, merged.StartTime.UtcDateTime, merged.Id) };
+        return this with
+        {
+            Run = merged,
+            Said = Said | write.Said,
+            Updated = write.IsCreate ? Updated : Updated | (write.Said & RunFields.Lasting),
+            HasCreate = HasCreate || write.IsCreate,
+            IsDuplicate = IsDuplicate || IsContradictedBy(write),
+            Service = Intern(write.Service ?? Service),
+            Events = Merge(RunFields.Events, write.Events, Events),
+            Extra = Merge(RunFields.Extra, write.Extra, Extra),
+            Attachments = write.Attachments.Count == 0
+                ? Attachments
+                : [.. write.Attachments.Concat(Attachments).DistinctBy(static item => item.Name)],
+        };
+
+        T Merge<T>(RunFields field, T update, T known) => said.HasFlag(field) ? update : known;
+
+        [return: NotNullIfNotNull(nameof(text))]
+        string? Intern(string? text) => text is null ? null : intern(text);
     }
 
-    /// <summary>There is no room for more than what the run is called.</summary>
-    internal void DropPayload()
+    /// <summary>Drops the payload: the bounds leave room for the run's name only.</summary>
+    internal RunRecord DropPayload() => this with
     {
-        Inputs = Outputs = Events = Extra = null;
-        Attachments = [];
-        Tags = [];
-        Error = Error is null ? null : "(dropped)";
-    }
+        Run = Run with { InputsJson = null, OutputsJson = null, Tags = [], Error = Run.Error is null ? null : "(dropped)" },
+        Events = null,
+        Extra = null,
+        Attachments = [],
+    };
 
-    internal bool Mentions(SearchText text) =>
-        text.IsIn(Name) || text.StartsId(Id) || text.IsIn(Error) || Tags.Any(text.IsIn) || text.IsInJson(Inputs) || text.IsInJson(Outputs) || text.IsInJson(Extra);
+    internal bool Contains(SearchText text) =>
+        text.IsIn(Run.Name) || text.StartsId(Run.Id) || text.IsIn(Run.Error) || Run.Tags.Any(text.IsIn)
+        || text.IsIn(Run.InputsJson) || text.IsIn(Run.OutputsJson) || text.IsIn(Extra);
 
-    // What an update changed is not what a retry of the post says again.
-    private bool Contradicts(RunWrite write) => HasCreate && write.IsCreate
-        && ((write.DottedOrder is { } order && order != DottedOrder)
-            || (write.Name is { } name && !_updated.HasFlag(Fields.Identity) && name != Name)
-            || (write.Inputs is not null && Inputs is not null && !_updated.HasFlag(Fields.Inputs) && !write.Inputs.AsSpan().SequenceEqual(Inputs)));
+    private bool Has(RunFields fields) => Said.HasFlag(fields);
 
-    private static int Length(byte[]? bytes) => bytes?.Length ?? 0;
-
-    // What a write says about a field; nothing where an update has spoken before its create arrived.
-    private T? Says<T>(RunWrite write, Fields field, T? value)
+    private IEnumerable<string> GetMissing()
     {
-        if (value is null || (write.IsCreate && _updated.HasFlag(field)))
-            return default;
-        if (!write.IsCreate)
-            _updated |= field;
-        return value;
+        if (Run.Name.Length == 0)
+            yield return "name";
+        if (!Has(RunFields.RunType))
+            yield return "run_type";
+        if (!Has(RunFields.StartTime))
+            yield return "start_time";
     }
+
+    // A repeated post does not contradict what a patch changed in between.
+    private bool IsContradictedBy(RunWrite write) => HasCreate && write.IsCreate
+        && ((write.DottedOrder is { } order && order != Run.DottedOrder)
+            || (write.Name is { } name && !Updated.HasFlag(RunFields.Name) && name != Run.Name)
+            || (write.Run.InputsJson is { } inputs && Run.InputsJson is { } known && !Updated.HasFlag(RunFields.Inputs)
+                && !inputs.Utf8.SequenceEqual(known.Utf8)));
 }

@@ -1,14 +1,14 @@
 namespace LangSmith.Http;
 
-/// <summary>How a run, or a trace, stands.</summary>
+/// <summary>The state of a run or a trace.</summary>
 public enum RunStatus
 {
-    /// <summary>It ended without an error.</summary>
+    /// <summary>The run ended without an error; all runs of the trace did.</summary>
     Ok,
 
-    /// <summary>It ended with an error; of a trace: a run of it did.</summary>
+    /// <summary>The run has an error; a run of the trace has one.</summary>
     Error,
 
-    /// <summary>It has not ended; of a trace: a run of it has not, and none failed.</summary>
+    /// <summary>The run has not ended; a run of the trace has not, and none has an error.</summary>
     Pending,
 }

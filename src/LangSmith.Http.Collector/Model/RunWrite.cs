@@ -1,48 +1,50 @@
+using LangSmith.Http.Runs.Capture;
+
 namespace LangSmith.Http.Collector.Model;
 
-/// <summary>One <c>post</c> or <c>patch</c> of a run, as it came. What it does not say is null.</summary>
-internal sealed class RunWrite(Guid id, bool isCreate)
+/// <summary>One <c>post</c> or <c>patch</c> of a run: a snapshot, and which of its fields the write carries.</summary>
+internal sealed class RunWrite(RunSnapshot run, bool isCreate, RunFields given)
 {
-    internal Guid Id { get; } = id;
+    private RunFields _given = given;
+
+    /// <summary>The run. Fields that the write does not carry have the snapshot's defaults.</summary>
+    internal RunSnapshot Run { get; set; } = run;
 
     internal bool IsCreate { get; } = isCreate;
 
-    internal Guid? TraceId { get; set; }
+    /// <summary>The fields that this write carries.</summary>
+    internal RunFields Said => _given
+        | If(RunFields.Project, Run.Project ?? Run.Address)
+        | If(RunFields.EndTime, Run.EndTime)
+        | If(RunFields.Error, Run.Error)
+        | If(RunFields.Inputs, Run.InputsJson)
+        | If(RunFields.Outputs, Run.OutputsJson)
+        | If(RunFields.Events, Events)
+        | If(RunFields.Extra, Extra);
 
-    internal Guid? ParentRunId { get; set; }
+    internal Guid? TraceId => _given.HasFlag(RunFields.TraceId) ? Run.TraceId : null;
 
-    internal string? DottedOrder { get; set; }
+    internal string? DottedOrder => _given.HasFlag(RunFields.DottedOrder) ? Run.DottedOrder : null;
 
-    internal string? Name { get; set; }
+    internal string? Name => _given.HasFlag(RunFields.Name) ? Run.Name : null;
 
-    internal string? RunType { get; set; }
+    /// <summary>The events as they were posted; the snapshot's are not used.</summary>
+    internal JsonPayload? Events { get; set; }
 
-    internal string? Project { get; set; }
+    /// <summary><c>extra</c> as it was posted, with the metadata; the snapshot's metadata is not used.</summary>
+    internal JsonPayload? Extra { get; set; }
 
-    internal string? Address { get; set; }
-
-    /// <summary>Whether the project is named by its id alone, which says nothing here.</summary>
-    internal bool NamesSession { get; set; }
-
-    internal DateTimeOffset? StartTime { get; set; }
-
-    internal DateTimeOffset? EndTime { get; set; }
-
-    internal string? Error { get; set; }
-
-    internal IReadOnlyList<string>? Tags { get; set; }
-
-    // JSON as it came, in UTF-8.
-    internal byte[]? Inputs { get; set; }
-
-    internal byte[]? Outputs { get; set; }
-
-    internal byte[]? Events { get; set; }
-
-    internal byte[]? Extra { get; set; }
+    /// <summary>The service that recorded the run, from <c>extra.runtime</c>.</summary>
+    internal string? Service { get; set; }
 
     internal List<CollectedAttachment> Attachments { get; } = [];
 
-    /// <summary>Read from <c>extra.runtime</c>: who recorded the run.</summary>
-    internal string? Service { get; set; }
+    /// <summary>Returns a field's flag if the field has a value.</summary>
+    internal static RunFields If<T>(RunFields field, T? value) => value is null ? RunFields.None : field;
+
+    internal void SetPath(Guid traceId, string dottedOrder)
+    {
+        Run = Run with { TraceId = traceId, DottedOrder = dottedOrder };
+        _given |= RunFields.TraceId | RunFields.DottedOrder;
+    }
 }

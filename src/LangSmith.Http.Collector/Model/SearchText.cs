@@ -1,10 +1,13 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http.Collector.Model;
 
-/// <summary>A text that is looked for in runs, in any case, and in any way JSON may write it.</summary>
+/// <summary>A text to search runs for, in any case and in any form that JSON may escape it to.</summary>
 internal sealed class SearchText
 {
     private readonly string _text;
@@ -14,11 +17,13 @@ internal sealed class SearchText
     internal SearchText(string text)
     {
         _text = text;
-        // Senders escape quotes, some of them everything that is not ASCII.
-        string[] forms = [text, JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).Value, JsonEncodedText.Encode(text, JavaScriptEncoder.Default).Value];
+        // All senders escape quotes; some escape all characters that are not ASCII.
+        string[] forms = [text, Encode(RawJson.Encoder), Encode(JavaScriptEncoder.Default)];
         var distinct = forms.Distinct(StringComparer.OrdinalIgnoreCase).ToList();
         _ascii = [.. distinct.Where(static form => Ascii.IsValid(form)).Select(Encoding.ASCII.GetBytes)];
         _escaped = [.. distinct.Where(static form => !Ascii.IsValid(form))];
+
+        string Encode(JavaScriptEncoder encoder) => JsonEncodedText.Encode(text, encoder).Value;
     }
 
     internal bool IsIn(string? text) => text?.Contains(_text, StringComparison.OrdinalIgnoreCase) == true;
@@ -30,9 +35,10 @@ internal sealed class SearchText
         return text.StartsWith(_text, StringComparison.OrdinalIgnoreCase);
     }
 
-    internal bool IsInJson(byte[]? utf8) => utf8 is not null && (_ascii.Any(ascii => IsIn(utf8, ascii)) || (_escaped.Length > 0 && IsIn(utf8, _escaped)));
+    internal bool IsIn(JsonPayload? json) => json is not null
+        && (_ascii.Any(ascii => IsIn(json.Utf8, ascii)) || (_escaped.Length > 0 && IsIn(json.Utf8, _escaped)));
 
-    // A hundred thousand payloads are looked through without making strings of them.
+    // Searches a hundred thousand payloads without making strings of them.
     private static bool IsIn(ReadOnlySpan<byte> utf8, ReadOnlySpan<byte> ascii)
     {
         var (lower, upper) = ((byte)char.ToLowerInvariant((char)ascii[0]), (byte)char.ToUpperInvariant((char)ascii[0]));
@@ -51,12 +57,12 @@ internal sealed class SearchText
 
     private static bool IsIn(ReadOnlySpan<byte> utf8, string[] texts)
     {
-        var buffer = System.Buffers.ArrayPool<char>.Shared.Rent(utf8.Length);
+        var buffer = ArrayPool<char>.Shared.Rent(utf8.Length);
         var characters = buffer.AsSpan(0, Encoding.UTF8.GetChars(utf8, buffer));
         var isIn = false;
         foreach (var text in texts)
             isIn = isIn || characters.Contains(text, StringComparison.OrdinalIgnoreCase);
-        System.Buffers.ArrayPool<char>.Shared.Return(buffer);
+        ArrayPool<char>.Shared.Return(buffer);
         return isIn;
     }
 }

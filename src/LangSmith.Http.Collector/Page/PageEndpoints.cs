@@ -5,18 +5,19 @@ using Microsoft.AspNetCore.Routing;
 
 namespace LangSmith.Http.Collector.Page;
 
-/// <summary>The page: three files out of the assembly. They refer to each other, and to the API, by relative addresses.</summary>
+/// <summary>Serves the page: three embedded files, which refer to each other and to the API by relative addresses.</summary>
 internal static class PageEndpoints
 {
-    // Nothing from elsewhere, nothing inline: what a payload says is text, whatever it says.
+    // Allows nothing from other origins and nothing inline, so that a payload stays text.
     private const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+        + " base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     internal static void Map(IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGet("/", context =>
         {
-            // Relative addresses need the slash that a prefix may have been called without.
+            // Relative addresses need the slash, which a request of a prefix may omit.
             if (context.Request.Path.Value?.EndsWith('/') != true)
             {
                 context.Response.Redirect($"{context.Request.PathBase}{context.Request.Path}/{context.Request.QueryString}");
@@ -44,7 +45,7 @@ internal static class PageEndpoints
         response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
         response.Headers.XContentTypeOptions = "nosniff";
         response.Headers["Referrer-Policy"] = "no-referrer";
-        // Another version of the package may serve another page at the same address.
+        // Another version of the package may serve another page at this address.
         response.Headers.CacheControl = "no-cache";
         await file.CopyToAsync(response.Body, context.RequestAborted).ConfigureAwait(false);
     }

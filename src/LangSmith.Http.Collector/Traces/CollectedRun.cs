@@ -1,95 +1,89 @@
 using System.Text.Json;
 using LangSmith.Http.Collector.Model;
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http;
 
-/// <summary>A run as the collector has it: what its <c>post</c> and its <c>patch</c> say together. A snapshot.</summary>
+/// <summary>A run as the collector holds it, its <c>post</c> and <c>patch</c> merged. Does not change when more arrives.</summary>
 public sealed class CollectedRun
 {
-    private static readonly IReadOnlyDictionary<string, JsonElement> NoMetadata = new Dictionary<string, JsonElement>();
-
-    private readonly RunRecord _record;
-
-    internal CollectedRun(RunRecord record) => _record = record.Copy();
+    internal CollectedRun(RunRecord record) => Record = record;
 
     /// <summary>The run's id.</summary>
-    public Guid Id => _record.Id;
+    public Guid Id => Record.Run.Id;
 
     /// <summary>The id of the trace's root run.</summary>
-    public Guid TraceId => _record.TraceId;
+    public Guid TraceId => Record.Run.TraceId;
 
     /// <summary>The parent's id; null on a root.</summary>
-    public Guid? ParentRunId => _record.ParentRunId;
+    public Guid? ParentRunId => Record.Run.ParentRunId;
 
     /// <summary>The path from the root to this run.</summary>
-    public string DottedOrder => _record.DottedOrder;
+    public string DottedOrder => Record.Run.DottedOrder;
 
-    /// <summary>What the run is called; empty while only its end has arrived.</summary>
-    public string Name => _record.Name;
+    /// <summary>The run's name; empty while only its end has arrived.</summary>
+    public string Name => Record.Run.Name;
 
-    /// <summary>What kind of step it is.</summary>
-    public string RunType => _record.RunType;
+    /// <summary>The kind of step.</summary>
+    public string RunType => Record.Run.RunType;
 
     /// <summary>The project (<c>session_name</c>), or the agent address.</summary>
-    public string Project => _record.Project;
+    public string Project => Record.Project;
 
     /// <summary>
-    /// Who recorded the run: <c>extra.runtime.service</c>, else <c>extra.runtime.sdk</c>, else <c>unknown</c>.
+    /// The service that recorded the run: <c>extra.runtime.service</c>, else <c>extra.runtime.sdk</c>, else <c>unknown</c>.
     /// </summary>
-    public string Service => _record.Service;
+    public string Service => Record.Service;
 
     /// <summary>When the run started, in UTC.</summary>
-    public DateTimeOffset StartTime => _record.StartTime;
+    public DateTimeOffset StartTime => Record.Run.StartTime;
 
     /// <summary>When the run ended, in UTC; null while it is open.</summary>
-    public DateTimeOffset? EndTime => _record.EndTime;
+    public DateTimeOffset? EndTime => Record.Run.EndTime;
 
     /// <summary>
-    /// How long it took; null while it is open. Zero where the end lies before the start: TypeScript breaks ties of starts
+    /// How long the run took; null while it is open. Zero if it ended before it started: TypeScript breaks ties of starts
     /// with microseconds, and sends ends in milliseconds.
     /// </summary>
     public TimeSpan? Duration => EndTime is not { } end ? null : end > StartTime ? end - StartTime : TimeSpan.Zero;
 
-    /// <summary>How the run stands.</summary>
-    public RunStatus Status => _record.Status;
+    /// <summary>The run's state.</summary>
+    public RunStatus Status => Record.Status;
 
-    /// <summary>What went wrong; null when nothing did.</summary>
-    public string? Error => _record.Error;
+    /// <summary>The error; null if there is none.</summary>
+    public string? Error => Record.Run.Error;
 
-    /// <summary>The inputs; null when there are none.</summary>
-    public JsonElement? Inputs => Parse(_record.Inputs);
+    /// <summary>The inputs; null if there are none. Parsed on each read.</summary>
+    public JsonElement? Inputs => Parse(Record.Run.InputsJson);
 
-    /// <summary>The outputs; null when there are none.</summary>
-    public JsonElement? Outputs => Parse(_record.Outputs);
+    /// <summary>The outputs; null if there are none. Parsed on each read.</summary>
+    public JsonElement? Outputs => Parse(Record.Run.OutputsJson);
 
-    /// <summary>The events, an array; null when there are none.</summary>
-    public JsonElement? Events => Parse(_record.Events);
+    /// <summary>The events, an array; null if there are none. Parsed on each read.</summary>
+    public JsonElement? Events => Parse(Record.Events);
 
-    /// <summary><c>extra</c> as it came, <c>metadata</c> and <c>runtime</c> included; null when there is none.</summary>
-    public JsonElement? Extra => Parse(_record.Extra);
+    /// <summary><c>extra</c> as posted, with <c>metadata</c> and <c>runtime</c>; null if there is none. Parsed on each read.</summary>
+    public JsonElement? Extra => Parse(Record.Extra);
 
-    /// <summary>The metadata, inherited and own.</summary>
+    /// <summary>The metadata, inherited and own. Parsed on each read.</summary>
     public IReadOnlyDictionary<string, JsonElement> Metadata =>
         Extra is { } extra && extra.TryGetProperty("metadata", out var metadata) && metadata.ValueKind == JsonValueKind.Object
-            ? metadata.EnumerateObject().GroupBy(static item => item.Name).ToDictionary(static group => group.Key, static group => group.Last().Value)
-            : NoMetadata;
+            ? metadata.EnumerateObject().GroupBy(static item => item.Name)
+                .ToDictionary(static group => group.Key, static group => group.Last().Value)
+            : RunContext.NoMetadata;
 
     /// <summary>The tags.</summary>
-    public IReadOnlyList<string> Tags => _record.Tags;
+    public IReadOnlyList<string> Tags => Record.Run.Tags;
 
     /// <summary>The attachments.</summary>
-    public IReadOnlyList<CollectedAttachment> Attachments => _record.Attachments;
+    public IReadOnlyList<CollectedAttachment> Attachments => Record.Attachments;
 
-    internal RunRecord Record => _record;
+    internal RunRecord Record { get; }
 
     /// <summary>Name and id.</summary>
     public override string ToString() => $"{Name} {Id}";
 
-    private static JsonElement? Parse(byte[]? utf8)
-    {
-        if (utf8 is null)
-            return null;
-        using var document = JsonDocument.Parse(utf8, JsonText.Options);
-        return document.RootElement.Clone();
-    }
+    // Not JsonPayload.Element: the store shares the payload, and would hold the parsed form without counting it.
+    private static JsonElement? Parse(JsonPayload? json) => json is null ? null : RawJson.Parse(json.Utf8);
 }

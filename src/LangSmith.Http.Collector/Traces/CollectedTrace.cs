@@ -1,76 +1,75 @@
 using System.Globalization;
 using System.Text;
 using LangSmith.Http.Collector.Traces;
-using LangSmith.Http.Collector.Validation;
 
 namespace LangSmith.Http;
 
-/// <summary>A trace as the collector has it: a snapshot.</summary>
+/// <summary>A trace as the collector holds it. Does not change when more runs arrive.</summary>
 public sealed class CollectedTrace
 {
-    private readonly TraceSummary _summary;
-
     internal CollectedTrace(TraceRecord trace)
     {
-        _summary = trace.Summary;
-        Problems = [.. TraceValidator.Find(trace)];
-        Runs = [.. trace.InTreeOrder().Select(static run => new CollectedRun(run))];
+        Summary = trace.Summary;
+        Problems = [.. trace.FindProblems()];
+        Runs = [.. trace.GetRunsInTreeOrder().Select(static run => new CollectedRun(run))];
         Root = Runs.FirstOrDefault(run => run.Id == trace.Id);
     }
 
     /// <summary>The id of the root run.</summary>
-    public Guid Id => _summary.Id;
+    public Guid Id => Summary.Id;
 
-    /// <summary>The root's name; while it has not arrived, that of the run that started first.</summary>
-    public string Name => _summary.Name;
+    /// <summary>The root's name, or the name of the run that started first while the root has not arrived.</summary>
+    public string Name => Summary.Name;
 
-    /// <summary>The root; null while it has not arrived.</summary>
+    /// <summary>The root run; null while it has not arrived.</summary>
     public CollectedRun? Root { get; }
 
-    /// <summary>All runs, in the order of the tree: each behind its parent, siblings by start.</summary>
+    /// <summary>All runs, in the order of the tree: each after its parent, siblings by start.</summary>
     public IReadOnlyList<CollectedRun> Runs { get; }
 
-    /// <summary>The services whose runs are in it, by the start of their first.</summary>
-    public IReadOnlyList<string> Services => _summary.Services;
+    /// <summary>The services that recorded the runs, ordered by the start of their first run.</summary>
+    public IReadOnlyList<string> Services => Summary.Services;
 
-    /// <summary>The projects its runs are in, sorted; more than one is a problem.</summary>
-    public IReadOnlyList<string> Projects => _summary.Projects;
+    /// <summary>The projects of the runs, sorted; more than one is a problem.</summary>
+    public IReadOnlyList<string> Projects => Summary.Projects;
 
-    /// <summary>How the trace stands.</summary>
-    public RunStatus Status => _summary.Status;
+    /// <summary>The trace's state.</summary>
+    public RunStatus Status => Summary.Status;
 
-    /// <summary>When its first run started, in UTC.</summary>
-    public DateTimeOffset StartTime => _summary.StartTime;
+    /// <summary>When the first run started, in UTC.</summary>
+    public DateTimeOffset StartTime => Summary.StartTime;
 
-    /// <summary>From the first start to the last end; null while a run is open.</summary>
-    public TimeSpan? Duration => _summary.Duration;
+    /// <summary>The time from the first start to the last end; null while a run is open.</summary>
+    public TimeSpan? Duration => Summary.Duration;
 
-    /// <summary>What is wrong with it, as far as it is known: of requests that were refused the collector tells.</summary>
+    /// <summary>The problems of its runs. <see cref="LangSmithCollector.Problems"/> also has those of refused requests.</summary>
     public IReadOnlyList<CollectorProblem> Problems { get; }
 
-    internal TraceSummary Summary => _summary;
+    internal TraceSummary Summary { get; }
 
-    /// <summary>The runs with a name, in the order of the tree.</summary>
+    /// <summary>Finds the runs with a name, in the order of the tree.</summary>
     /// <param name="name">The name.</param>
     public IReadOnlyList<CollectedRun> Named(string name) => [.. Runs.Where(run => run.Name == name)];
 
-    /// <summary>The tree, a line for each run: name, service, duration, outcome.</summary>
+    /// <summary>The tree, a line for each run: name, service, duration and state.</summary>
     public override string ToString()
     {
-        var lines = Lines().ToList();
-        var nameWidth = lines.Count == 0 ? 0 : lines.Max(static line => line.Name.Length);
-        var serviceWidth = lines.Count == 0 ? 0 : lines.Max(static line => line.Run.Service.Length);
+        var lines = GetLines().ToList();
+        var nameWidth = lines.Select(static line => line.Name.Length).DefaultIfEmpty().Max();
+        var serviceWidth = lines.Select(static line => line.Run.Service.Length).DefaultIfEmpty().Max();
         var text = new StringBuilder();
         foreach (var (name, run) in lines)
         {
-            var duration = run.Duration is { } time ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds,9:F1} ms") : "     pending";
-            var outcome = run.Status switch
+            text.Append(name.PadRight(nameWidth)).Append("  ").Append(run.Service.PadRight(serviceWidth));
+            text.Append(run.Duration is { } time
+                ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds,9:F1} ms")
+                : "     pending");
+            text.Append(run.Status switch
             {
                 RunStatus.Error => $"  ✗ {run.Error!.Split('\n')[0]}",
                 RunStatus.Ok => "  ✓",
                 _ => "",
-            };
-            text.Append(name.PadRight(nameWidth)).Append("  ").Append(run.Service.PadRight(serviceWidth)).Append(duration).Append(outcome).Append('\n');
+            }).Append('\n');
         }
 
         return text.ToString();
@@ -80,11 +79,12 @@ public sealed class CollectedTrace
     // ├─ answer
     // │  └─ write
     // └─ rate
-    private IEnumerable<(string Name, CollectedRun Run)> Lines()
+    private IEnumerable<(string Name, CollectedRun Run)> GetLines()
     {
-        // A parent that is no higher in the tree is none: two runs may name each other.
+        // Two runs may name each other as parent: only a run higher in the tree counts as one.
         var known = Runs.ToDictionary(static run => run.Id, static run => run.Record.Depth);
-        var children = Runs.ToLookup(run => run.ParentRunId is { } parent && known.TryGetValue(parent, out var depth) && depth < run.Record.Depth ? parent : Guid.Empty);
+        var children = Runs.ToLookup(run =>
+            run.ParentRunId is { } parent && known.TryGetValue(parent, out var depth) && depth < run.Record.Depth ? parent : Guid.Empty);
         var open = new Stack<(CollectedRun Run, string Indent, bool IsTop, bool IsLast)>(
             children[Guid.Empty].Reverse().Select(static run => (run, "", true, true)));
         while (open.TryPop(out var item))

@@ -1,86 +1,99 @@
 using System.Text.Json;
 using LangSmith.Http.Collector.Model;
 using LangSmith.Http.Collector.Validation;
+using LangSmith.Http.Propagation;
 
 namespace LangSmith.Http.Collector.Traces;
 
-/// <summary>The runs of a trace as they are kept, and what can be said about them together.</summary>
+/// <summary>The runs of one trace, and their summary. Only <see cref="TraceStore"/> uses it, under its lock.</summary>
 internal sealed class TraceRecord(Guid id)
 {
-    private static readonly string[] ThreadKeys = ["thread_id", "session_id", "conversation_id"];
-
+    private readonly Dictionary<Guid, RunRecord> _runs = [];
     private TraceSummary? _summary;
     private long _changes;
 
     internal Guid Id { get; } = id;
 
-    internal Dictionary<Guid, RunRecord> Runs { get; } = [];
+    internal IReadOnlyCollection<RunRecord> Runs => _runs.Values;
 
-    /// <summary>Kept until a run changes.</summary>
+    /// <summary>The summary; computed after each change, when it is first read.</summary>
     internal TraceSummary Summary => _summary ??= Summarize();
 
-    internal void Changed()
+    internal void Put(RunRecord run)
+    {
+        _runs[run.Run.Id] = run;
+        OnChange();
+    }
+
+    internal void Remove(Guid runId)
+    {
+        _runs.Remove(runId);
+        OnChange();
+    }
+
+    /// <summary>Lists the runs in the order of the tree, which is the ordinal order of dotted orders.</summary>
+    internal List<RunRecord> GetRunsInTreeOrder()
+    {
+        var runs = _runs.Values.ToList();
+        runs.Sort(static (left, right) => string.CompareOrdinal(left.Run.DottedOrder, right.Run.DottedOrder));
+        return runs;
+    }
+
+    internal IEnumerable<CollectorProblem> FindProblems() => TraceValidator.Find(Id, _runs);
+
+    private void OnChange()
     {
         _summary = null;
         _changes++;
     }
 
-    /// <summary>In the order of the tree, which ordinal order of dotted orders is.</summary>
-    internal List<RunRecord> InTreeOrder()
-    {
-        var runs = Runs.Values.ToList();
-        runs.Sort(static (left, right) => string.CompareOrdinal(left.DottedOrder, right.DottedOrder));
-        return runs;
-    }
-
     private TraceSummary Summarize()
     {
-        var first = Runs.Values.First();
-        var (end, errors, pending, isOpen) = (first.StartTime, 0, 0, false);
+        var first = Runs.First();
+        var (end, errors, pending, isOpen) = (first.Run.StartTime, 0, 0, false);
         var projects = new SortedSet<string>(StringComparer.Ordinal);
         var services = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
-        foreach (var run in Runs.Values)
+        foreach (var record in Runs)
         {
-            if (run.StartTime < first.StartTime)
-                first = run;
+            var run = record.Run;
+            if (run.StartTime < first.Run.StartTime)
+                first = record;
             if (run.EndTime > end)
                 end = run.EndTime.Value;
-            errors += run.Status == RunStatus.Error ? 1 : 0;
-            pending += run.Status == RunStatus.Pending ? 1 : 0;
+            errors += record.Status == RunStatus.Error ? 1 : 0;
+            pending += record.Status == RunStatus.Pending ? 1 : 0;
             isOpen |= run.EndTime is null;
-            if (run.IsProjectKnown)
-                projects.Add(run.Project);
-            if (!services.TryGetValue(run.Service, out var since) || run.StartTime < since)
-                services[run.Service] = run.StartTime;
+            if (record.IsProjectKnown)
+                projects.Add(record.Project);
+            if (!services.TryGetValue(record.Service, out var since) || run.StartTime < since)
+                services[record.Service] = run.StartTime;
         }
 
-        var root = Runs.GetValueOrDefault(Id) ?? first;
-        string[] allProjects = projects.Count > 0 ? [.. projects] : [root.Project];
+        var root = _runs.GetValueOrDefault(Id) ?? first;
+        var start = first.Run.StartTime;
         return new TraceSummary(
             Id,
             _changes,
-            root.Name,
+            root.Run.Name,
             root.Project,
-            allProjects,
+            projects.Count > 0 ? [.. projects] : [root.Project],
             [.. services.OrderBy(static service => service.Value).Select(static service => service.Key)],
             errors > 0 ? RunStatus.Error : pending > 0 ? RunStatus.Pending : RunStatus.Ok,
-            first.StartTime,
-            isOpen ? null : end > first.StartTime ? end - first.StartTime : TimeSpan.Zero,
-            Runs.Count,
+            start,
+            isOpen ? null : end > start ? end - start : TimeSpan.Zero,
+            _runs.Count,
             errors,
             pending,
-            ThreadOf(root),
-            TraceValidator.Find(this).Count());
+            GetThreadId(root),
+            FindProblems().Count());
     }
 
-    private static string? ThreadOf(RunRecord root)
+    private static string? GetThreadId(RunRecord root)
     {
-        if (root.Extra is null)
+        if (root.Extra is not { } extra
+            || !RawJson.Parse(extra.Utf8).TryGetProperty("metadata", out var metadata) || metadata.ValueKind != JsonValueKind.Object)
             return null;
-        using var extra = JsonDocument.Parse(root.Extra, JsonText.Options);
-        if (!extra.RootElement.TryGetProperty("metadata", out var metadata) || metadata.ValueKind != JsonValueKind.Object)
-            return null;
-        foreach (var key in ThreadKeys)
+        foreach (var key in ThreadKeys.All)
         {
             if (metadata.TryGetProperty(key, out var thread) && thread.ValueKind == JsonValueKind.String)
                 return thread.GetString();
@@ -89,20 +102,3 @@ internal sealed class TraceRecord(Guid id)
         return null;
     }
 }
-
-/// <summary>A line of the list of traces.</summary>
-internal sealed record TraceSummary(
-    Guid Id,
-    long Changes,
-    string Name,
-    string Project,
-    IReadOnlyList<string> Projects,
-    IReadOnlyList<string> Services,
-    RunStatus Status,
-    DateTimeOffset StartTime,
-    TimeSpan? Duration,
-    int Runs,
-    int Errors,
-    int Pending,
-    string? ThreadId,
-    int ProblemCount);

@@ -5,24 +5,21 @@ using LangSmith.Http.Propagation;
 namespace LangSmith.Http.Collector.Traces;
 
 /// <summary>
-/// The runs, in memory and within bounds: the oldest trace goes first. Thread-safe. Writes come in any order; the same one
-/// twice is once.
+/// Keeps runs in memory; over its bounds it evicts the oldest trace. Writes arrive in any order and may be repeated.
+/// Thread-safe.
 /// </summary>
 internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timeProvider)
 {
-    private const int MaxProblems = 1000;
     private const int MaxNames = 10_000;
     private const int MaxNameLength = 200;
-    private const int MaxEvicted = 10_000;
 
     private readonly object _gate = new();
     private readonly Dictionary<Guid, LinkedListNode<TraceRecord>> _traces = [];
     private readonly Dictionary<Guid, RunRecord> _runs = [];
     private readonly LinkedList<TraceRecord> _order = [];
-    private readonly LinkedList<CollectorProblem> _problems = [];
+    private readonly ProblemList _problems = new();
+    private readonly EvictedIds _evicted = new();
     private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal);
-    private readonly HashSet<Guid> _evicted = [];
-    private readonly Queue<Guid> _evictedOrder = [];
     private TaskCompletionSource _change = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _bytes;
     private int _ended;
@@ -30,7 +27,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
     /// <summary>Grows with every change.</summary>
     internal long Version { get; private set; }
 
-    /// <summary>How many runs went, or did not come in, because of the bounds.</summary>
+    /// <summary>How many runs were evicted, or arrived after their trace was.</summary>
     internal long Dropped { get; private set; }
 
     /// <summary>About how many bytes the runs take.</summary>
@@ -66,7 +63,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         get
         {
             lock (_gate)
-                return _problems.Count + _order.Sum(static trace => trace.Summary.ProblemCount);
+                return _problems.All.Count + _order.Sum(static trace => trace.Summary.ProblemCount);
         }
     }
 
@@ -76,18 +73,26 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         {
             foreach (var write in writes)
                 Apply(write);
-            Changed();
+            SignalChange();
         }
     }
 
-    /// <summary>Notes a request that was refused.</summary>
-    internal void Refuse(IngestException refusal)
+    /// <summary>Keeps the refusal of a request as a problem.</summary>
+    internal void Refuse(Refusal refusal)
     {
         lock (_gate)
         {
-            Note(new CollectorProblem(
-                refusal.Code, ProblemSeverity.Error, refusal.Message, refusal.Run?.TraceId, refusal.Run?.Id, RunValidator.Shorten(refusal.Run?.Name), timeProvider.GetUtcNow()));
-            Changed();
+            _problems.Add(new CollectorProblem
+            {
+                Code = refusal.Code,
+                Severity = ProblemSeverity.Error,
+                Message = refusal.Message,
+                TraceId = refusal.TraceId,
+                RunId = refusal.RunId,
+                RunName = refusal.RunName,
+                Time = timeProvider.GetUtcNow(),
+            });
+            SignalChange();
         }
     }
 
@@ -101,21 +106,21 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
             _problems.Clear();
             _names.Clear();
             _evicted.Clear();
-            _evictedOrder.Clear();
             _bytes = 0;
             _ended = 0;
             Dropped = 0;
-            Changed();
+            SignalChange();
         }
     }
 
-    /// <summary>Newest first.</summary>
+    /// <summary>Lists the traces' summaries, newest first.</summary>
     internal IReadOnlyList<TraceSummary> Summaries()
     {
         lock (_gate)
             return [.. _order.Reverse().Select(static trace => trace.Summary)];
     }
 
+    /// <summary>Lists the traces, newest first.</summary>
     internal IReadOnlyList<CollectedTrace> Traces()
     {
         lock (_gate)
@@ -140,52 +145,56 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
             return _runs.TryGetValue(id, out var run) ? new CollectedRun(run) : null;
     }
 
-    /// <summary>The traces with a run that mentions a text.</summary>
+    /// <summary>Finds the traces with a run that contains a text.</summary>
     internal HashSet<Guid> Search(string text)
     {
         RunRecord[] runs;
         lock (_gate)
             runs = [.. _runs.Values];
-        // Outside the lock: a hundred thousand payloads take a while, and the fields are replaced, never changed.
+        // Outside the lock: searching a hundred thousand payloads takes a while, and records are immutable.
         var wanted = new SearchText(text);
         var found = new HashSet<Guid>();
         foreach (var run in runs)
         {
-            if (!found.Contains(run.TraceId) && run.Mentions(wanted))
-                found.Add(run.TraceId);
+            if (!found.Contains(run.Run.TraceId) && run.Contains(wanted))
+                found.Add(run.Run.TraceId);
         }
 
         return found;
     }
 
-    /// <summary>How many problems were noted of each trace: of requests that were refused, and runs that are odd.</summary>
+    /// <summary>Counts, for each trace, the problems that its summary does not count.</summary>
     internal IReadOnlyDictionary<Guid, int> NotedProblems()
     {
         lock (_gate)
-            return _problems.Where(static problem => problem.TraceId is not null).GroupBy(static problem => problem.TraceId!.Value).ToDictionary(static group => group.Key, static group => group.Count());
+        {
+            return _problems.All.Where(static problem => problem.TraceId is not null)
+                .GroupBy(static problem => problem.TraceId!.Value)
+                .ToDictionary(static group => group.Key, static group => group.Count());
+        }
     }
 
-    /// <summary>Those of a trace, of its requests that were refused first.</summary>
+    /// <summary>Lists a trace's problems; those of refused requests first.</summary>
     internal IReadOnlyList<CollectorProblem> Problems(Guid traceId)
     {
         lock (_gate)
         {
             return
             [
-                .. _problems.Reverse().Where(problem => problem.TraceId == traceId),
-                .. _traces.TryGetValue(traceId, out var node) ? TraceValidator.Find(node.Value) : [],
+                .. _problems.All.Where(problem => problem.TraceId == traceId),
+                .. _traces.TryGetValue(traceId, out var node) ? node.Value.FindProblems() : [],
             ];
         }
     }
 
-    /// <summary>Those of requests that were refused, newest first, then those of the traces as they are.</summary>
+    /// <summary>Lists all problems: of refused requests, newest first, then of the traces as they are now.</summary>
     internal IReadOnlyList<CollectorProblem> Problems()
     {
         lock (_gate)
-            return [.. _problems.Reverse(), .. _order.Reverse().SelectMany(TraceValidator.Find)];
+            return [.. _problems.All, .. _order.Reverse().SelectMany(static trace => trace.FindProblems())];
     }
 
-    /// <summary>Completes at the next change after a version, at once when there was one already.</summary>
+    /// <summary>Completes at the first change after a version; at once if there was one.</summary>
     internal Task WhenChangedSince(long version)
     {
         lock (_gate)
@@ -194,74 +203,82 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
 
     private void Apply(RunWrite write)
     {
-        var isNew = !_runs.TryGetValue(write.Id, out var run);
-        if (run is null)
+        var id = write.Run.Id;
+        var known = _runs.GetValueOrDefault(id);
+        if (known is null)
         {
             // Half a trace would look like one that lost its root.
-            if (write.TraceId is { } gone && _evicted.Contains(gone))
+            if (write.TraceId is { } traceId && _evicted.Contains(traceId))
             {
                 Dropped += write.IsCreate ? 1 : 0;
                 return;
             }
 
-            // What there was no room for does not come back as an end without a beginning.
-            if (_evicted.Contains(write.Id))
+            // An evicted run must not come back as an end without a start.
+            if (_evicted.Contains(id))
                 return;
-            run = new RunRecord(write.Id, timeProvider.GetUtcNow());
-            _runs.Add(run.Id, run);
         }
 
         PutBelowParent(write);
-        var (traceId, size, hadEnded) = (run.TraceId, isNew ? 0 : run.Size, run.EndTime is not null);
-        run.Apply(write, Intern);
-        _bytes += run.Size - size;
-        _ended += run.EndTime is not null && !hadEnded ? 1 : 0;
-        if (!isNew && run.TraceId != traceId)
-            Leave(traceId, run);
-        var trace = Join(run);
-        trace.Changed();
-        Evict(trace);
+        var run = (known ?? new RunRecord(id, timeProvider.GetUtcNow())).Apply(write, Intern);
+        if (known is not null)
+        {
+            Uncount(known);
+            // Until now only its end was known, without its trace.
+            if (known.Run.TraceId != run.Run.TraceId)
+                RemoveFromTrace(known);
+        }
+
+        Count(run);
+        if (!_traces.TryGetValue(run.Run.TraceId, out var node))
+            _traces.Add(run.Run.TraceId, node = _order.AddLast(new TraceRecord(run.Run.TraceId)));
+        node.Value.Put(run);
+        Evict(node.Value);
     }
 
-    // The API's documentation posts children with no more than their parent's id, parents first.
+    // The API's documentation posts children with only their parent's id, parents first.
     private void PutBelowParent(RunWrite write)
     {
+        var run = write.Run;
         if (!write.IsCreate || write.TraceId is not null || write.DottedOrder is not null
-            || write.ParentRunId is not { } parentId || parentId == write.Id
-            || !_runs.TryGetValue(parentId, out var parent) || !RunValidator.TryReadStart(parent.DottedOrder, out var earliest))
+            || run.ParentRunId is not { } parentId || parentId == run.Id
+            || !_runs.TryGetValue(parentId, out var parent) || !RunValidator.TryReadStart(parent.Run.DottedOrder, out var earliest))
             return;
-        var start = (write.StartTime ?? timeProvider.GetUtcNow()).UtcDateTime;
-        write.TraceId = parent.TraceId;
-        write.DottedOrder = DottedOrder.Append(parent.DottedOrder, start > earliest ? start : earliest, write.Id);
+        var start = (write.Said.HasFlag(RunFields.StartTime) ? run.StartTime : timeProvider.GetUtcNow()).UtcDateTime;
+        write.SetPath(parent.Run.TraceId, DottedOrder.Append(parent.Run.DottedOrder, start > earliest ? start : earliest, run.Id));
     }
 
-    private TraceRecord Join(RunRecord run)
+    private void Count(RunRecord run)
     {
-        if (!_traces.TryGetValue(run.TraceId, out var node))
-            _traces.Add(run.TraceId, node = _order.AddLast(new TraceRecord(run.TraceId)));
-        node.Value.Runs.TryAdd(run.Id, run);
-        return node.Value;
+        _runs[run.Run.Id] = run;
+        _bytes += run.Size;
+        _ended += run.Run.EndTime is null ? 0 : 1;
     }
 
-    // Only its end was known, without the trace it belongs to.
-    private void Leave(Guid traceId, RunRecord run)
+    private void Uncount(RunRecord run)
     {
-        if (!_traces.TryGetValue(traceId, out var node))
+        _runs.Remove(run.Run.Id);
+        _bytes -= run.Size;
+        _ended -= run.Run.EndTime is null ? 0 : 1;
+    }
+
+    private void RemoveFromTrace(RunRecord run)
+    {
+        if (!_traces.TryGetValue(run.Run.TraceId, out var node))
             return;
-        node.Value.Runs.Remove(run.Id);
-        node.Value.Changed();
+        node.Value.Remove(run.Run.Id);
         if (node.Value.Runs.Count == 0)
         {
-            _traces.Remove(traceId);
+            _traces.Remove(run.Run.TraceId);
             _order.Remove(node);
         }
     }
 
+    // The trace that is being written is evicted last.
     private void Evict(TraceRecord written)
     {
         while ((_runs.Count > maxRuns || _bytes > maxBytes) && _order.First is { } oldest)
         {
-            // The trace that is being written goes last.
             if (ReferenceEquals(oldest.Value, written) && oldest.Next is { } next)
                 oldest = next;
             if (ReferenceEquals(oldest.Value, written))
@@ -270,79 +287,49 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
                 continue;
             }
 
-            foreach (var gone in oldest.Value.Runs.Values)
-                Remove(gone);
+            foreach (var run in oldest.Value.Runs)
+            {
+                Uncount(run);
+                Dropped++;
+            }
+
             _traces.Remove(oldest.Value.Id);
             _order.Remove(oldest);
-            Forget(oldest.Value.Id);
+            _evicted.Add(oldest.Value.Id);
         }
     }
 
-    // Alone too large, a trace loses the last run of its tree: the tree above it stays whole. The root loses its payload.
+    // A trace that alone is too large loses the last run of its tree, so that the tree above stays whole. A single run loses
+    // its payload; if its name alone is too large, the run is evicted.
     private void Shrink(TraceRecord trace)
     {
-        var last = trace.Runs.Values.MaxBy(static run => run.DottedOrder, StringComparer.Ordinal)!;
-        if (trace.Runs.Count > 1)
+        var last = trace.Runs.MaxBy(static run => run.Run.DottedOrder, StringComparer.Ordinal)!;
+        var isSingle = trace.Runs.Count == 1;
+        Uncount(last);
+        if (isSingle && last.DropPayload() is var rest && _bytes + rest.Size <= maxBytes)
         {
-            trace.Runs.Remove(last.Id);
-            Remove(last);
-            Forget(last.Id);
+            Count(rest);
+            trace.Put(rest);
         }
         else
         {
-            _bytes -= last.Size;
-            last.DropPayload();
-            _bytes += last.Size;
-            // What it is called may alone be too much: then nothing is left to shrink.
-            if (_bytes > maxBytes)
-            {
-                Remove(last);
-                Leave(trace.Id, last);
-                Forget(trace.Id);
-            }
+            Dropped++;
+            RemoveFromTrace(last);
+            _evicted.Add(isSingle ? trace.Id : last.Run.Id);
         }
 
-        trace.Changed();
-        Note(new CollectorProblem(
-            "trace_too_large", ProblemSeverity.Warning, $"The trace is larger than the collector holds ({maxRuns:N0} runs, {maxBytes:N0} bytes): its last runs, or payloads, are dropped. Set LangSmithCollectorOptions.MaxRuns or MaxBytes.",
-            trace.Id, null, null, timeProvider.GetUtcNow()));
-    }
-
-    private void Forget(Guid id)
-    {
-        if (!_evicted.Add(id))
-            return;
-        _evictedOrder.Enqueue(id);
-        if (_evictedOrder.Count > MaxEvicted)
-            _evicted.Remove(_evictedOrder.Dequeue());
-    }
-
-    private void Remove(RunRecord run)
-    {
-        _runs.Remove(run.Id);
-        _bytes -= run.Size;
-        _ended -= run.EndTime is not null ? 1 : 0;
-        Dropped++;
-    }
-
-    private void Note(CollectorProblem problem)
-    {
-        for (var node = _problems.Last; node is not null; node = node.Previous)
+        _problems.Add(new CollectorProblem
         {
-            var other = node.Value;
-            if (other.Code != problem.Code || other.TraceId != problem.TraceId || other.RunId != problem.RunId || other.Message != problem.Message)
-                continue;
-            _problems.Remove(node);
-            problem = problem with { Count = other.Count + 1 };
-            break;
-        }
-
-        _problems.AddLast(problem);
-        if (_problems.Count > MaxProblems)
-            _problems.RemoveFirst();
+            Code = "trace_too_large",
+            Severity = ProblemSeverity.Warning,
+            Message = $"The trace is larger than the collector holds ({maxRuns:N0} runs, {maxBytes:N0} bytes):"
+                + " its last runs, or payloads, are dropped. Set LangSmithCollectorOptions.MaxRuns or MaxBytes.",
+            TraceId = trace.Id,
+            Time = timeProvider.GetUtcNow(),
+        });
     }
 
-    // Names, projects and services repeat; identifiers made into names do not, and must not fill the table.
+    // Names, projects and services repeat. Identifiers used as names do not, and must not fill the table.
     private string Intern(string text)
     {
         if (_names.TryGetValue(text, out var known))
@@ -352,7 +339,7 @@ internal sealed class TraceStore(int maxRuns, long maxBytes, TimeProvider timePr
         return text;
     }
 
-    private void Changed()
+    private void SignalChange()
     {
         Version++;
         var change = _change;

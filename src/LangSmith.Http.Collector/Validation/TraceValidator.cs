@@ -1,50 +1,64 @@
 using LangSmith.Http.Collector.Model;
-using LangSmith.Http.Collector.Traces;
 
 namespace LangSmith.Http.Collector.Validation;
 
 /// <summary>
-/// What is wrong in a trace as it is now, and not wrong enough to be refused. What only shows when the runs are seen
-/// together may go away when more of them arrive.
+/// Finds what is wrong in a trace as it is now and does not make LangSmith refuse it. Problems between runs may disappear
+/// when more runs arrive.
 /// </summary>
 internal static class TraceValidator
 {
-    internal static IEnumerable<CollectorProblem> Find(TraceRecord trace)
+    internal static IEnumerable<CollectorProblem> Find(Guid traceId, IReadOnlyDictionary<Guid, RunRecord> runs)
     {
-        foreach (var run in trace.Runs.Values)
+        foreach (var record in runs.Values)
         {
-            if (!run.HasCreate)
+            var run = record.Run;
+            if (!record.HasCreate)
             {
-                var who = run.Name.Length > 0 ? RunValidator.Name(run) : $"run {run.Id}";
-                yield return Problem(trace, run, "create_missing", $"Only updates of {who} arrived; its post is missing.");
+                var label = run.Name.Length > 0 ? record.Label : $"run {run.Id}";
+                yield return Warn(record, "create_missing", $"Only updates of {label} arrived; its post is missing.");
             }
             else
             {
-                foreach (var (code, message) in RunValidator.Warnings(run))
-                    yield return Problem(trace, run, code, message);
+                foreach (var (code, message) in RunValidator.Warnings(record))
+                    yield return Warn(record, code, message);
                 if (run.EndTime is null)
-                    yield return Problem(trace, run, "run_pending", $"{RunValidator.Name(run)} has not ended: no end_time has arrived.");
+                    yield return Warn(record, "run_pending", $"{record.Label} has not ended: no end_time has arrived.");
             }
 
             if (run.ParentRunId is not { } parentId)
                 continue;
-            if (!trace.Runs.TryGetValue(parentId, out var parent))
-                yield return Problem(trace, run, "parent_missing", $"{RunValidator.Name(run)} has the parent {parentId}, which nobody posted: LangSmith shows it outside its tree. The service of the parent does not record, or has not sent it yet.");
-            else if (!IsBelow(run.DottedOrder, parent.DottedOrder))
-                yield return Problem(trace, run, "parent_dotted_order", $"{RunValidator.Name(run)} has a dotted_order that does not go on from that of its parent {RunValidator.Name(parent)}: LangSmith shows it elsewhere. Write the parent's, a dot, and the run's own part.");
+            if (!runs.TryGetValue(parentId, out var parent))
+                yield return Warn(record, "parent_missing", $"{record.Label} has the parent {parentId}, which nobody posted:"
+                    + " LangSmith shows it outside its tree. The service of the parent does not record, or has not sent it yet.");
+            else if (!IsBelow(run.DottedOrder, parent.Run.DottedOrder))
+                yield return Warn(record, "parent_dotted_order",
+                    $"{record.Label} has a dotted_order that does not go on from that of its parent "
+                    + $"{parent.Label}: LangSmith shows it elsewhere. Write the parent's, a dot, and the run's own part.");
         }
 
-        var projects = trace.Runs.Values.Where(static run => run.IsProjectKnown).Select(static run => run.Project).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        var projects = runs.Values.Where(static record => record.IsProjectKnown).Select(static record => record.Project)
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         if (projects.Count > 1)
         {
-            var first = trace.Runs.Values.MinBy(static run => run.DottedOrder, StringComparer.Ordinal)!;
-            yield return Problem(trace, first, "projects_differ", $"The trace is spread over the projects '{string.Join("', '", projects)}': LangSmith shows it in pieces. Send all of its runs to one.");
+            var first = runs.Values.MinBy(static record => record.Run.DottedOrder, StringComparer.Ordinal)!;
+            yield return Warn(first, "projects_differ", $"The trace is spread over the projects '{string.Join("', '", projects)}':"
+                + " LangSmith shows it in pieces. Send all of its runs to one.");
         }
+
+        CollectorProblem Warn(RunRecord record, string code, string message) => new()
+        {
+            Code = code,
+            Severity = ProblemSeverity.Warning,
+            Message = message,
+            TraceId = traceId,
+            RunId = record.Run.Id,
+            RunName = RunLabel.Shorten(record.Run.Name),
+            Time = record.Arrived,
+        };
     }
 
     private static bool IsBelow(string order, string parent) =>
-        parent.Length == 0 || (order.Length > parent.Length && order[parent.Length] == '.' && order.StartsWith(parent, StringComparison.Ordinal));
-
-    private static CollectorProblem Problem(TraceRecord trace, RunRecord run, string code, string message) =>
-        new(code, ProblemSeverity.Warning, message, trace.Id, run.Id, RunValidator.Shorten(run.Name), run.Arrived);
+        parent.Length == 0
+        || (order.Length > parent.Length && order[parent.Length] == '.' && order.StartsWith(parent, StringComparison.Ordinal));
 }

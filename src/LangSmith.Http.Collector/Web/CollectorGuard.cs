@@ -4,12 +4,12 @@ using Microsoft.AspNetCore.Http;
 namespace LangSmith.Http.Collector.Web;
 
 /// <summary>
-/// Keeps web pages out: any site can make a browser on this machine send requests to 127.0.0.1, and any name can be made
-/// to resolve to it.
+/// Refuses requests of other sites' pages: any site can make a browser on this machine send requests to 127.0.0.1, and can
+/// make its own name resolve to it.
 /// </summary>
 internal static class CollectorGuard
 {
-    /// <summary>Why a request is refused; null when it is not.</summary>
+    /// <summary>Returns why a request is refused; null if it is accepted.</summary>
     internal static string? Refuse(HttpContext context)
     {
         var request = context.Request;
@@ -22,12 +22,13 @@ internal static class CollectorGuard
     }
 
     private static bool IsThisMachine(string host) =>
-        // Names nobody else can own.
+        // Names that no site can own.
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
         || host.Equals("host.docker.internal", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     private static bool IsSameSite(string origin, HttpRequest request) =>
-        Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
+        Uri.TryCreate(origin, UriKind.Absolute, out var uri)
+        && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
 }

@@ -150,7 +150,7 @@ public sealed class CollectorApiTests : CollectorFixture
     public async Task Problems_OfRefusals_AreBounded()
     {
         for (var i = 0; i < 1010; i++)
-            Collector.Store.Refuse(new IngestException(400, "code", $"{i}"));
+            Collector.Store.Refuse(new Refusal("code", $"{i}"));
         var json = (await GetAsync("/api/problems")).Json;
         Assert.That((json["total"]!.GetValue<int>(), (string)json["problems"]![0]!["message"]!, json["problems"]!.AsArray().Count), Is.EqualTo((1000, "1009", 1000)));
     }

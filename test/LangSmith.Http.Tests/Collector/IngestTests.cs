@@ -434,6 +434,16 @@ public sealed class IngestTests : CollectorFixture
     }
 
     [Test]
+    public async Task Multipart_FieldWithAByteOrderMark_IsStoredWithoutIt()
+    {
+        var root = SampleRun.Root().Without("inputs");
+        Assert.That(await MultipartAsync(Part.Post(root), new($"post.{root.Id}.inputs", "\uFEFF{\"a\":1}")), Is.EqualTo(Answer.Accepted));
+
+        Assert.That(Collector.AssertOneTrace().Root!.Inputs.ToString(), Is.EqualTo("""{"a":1}"""));
+        Assert.That((await GetAsync($"/api/runs/{root.Id}")).Json["inputs"]!.ToJsonString(), Is.EqualTo("""{"a":1}"""));
+    }
+
+    [Test]
     public async Task Multipart_WithFeedback_IsAcceptedAndNotKept()
     {
         var root = SampleRun.Root();

@@ -76,8 +76,8 @@ internal static class DottedOrder
         });
 
     /// <summary>
-    /// Whether LangSmith takes runs of it (wire.md §1.4): no part is earlier than the one above it. Not every SDK sees to
-    /// that. Of timestamps in another form than ours the server decides.
+    /// Whether LangSmith accepts runs with this dotted order: no part is earlier than the one above it. Not every SDK ensures
+    /// that. About timestamps in a form other than ours, the server decides.
     /// </summary>
     internal static bool IsPostable(ReadOnlySpan<char> value)
     {

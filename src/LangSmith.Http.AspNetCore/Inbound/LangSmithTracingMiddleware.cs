@@ -111,7 +111,8 @@ internal sealed class LangSmithTracingMiddleware(
     // An endpoint that answers an error may be that of an error handler, for which the pipeline behind us was run again.
     private void ReportIfLate(HttpContext context)
     {
-        if (context.Response.StatusCode < StatusCodes.Status400BadRequest && TracingOf(context.GetEndpoint()) is not null && _lateness.TryPass())
+        if (!_lateness.IsSpent && context.Response.StatusCode < StatusCodes.Status400BadRequest
+            && TracingOf(context.GetEndpoint()) is not null && _lateness.TryPass())
             InboundLog.EndpointSeenTooLate(logger);
     }
 

@@ -15,9 +15,8 @@ internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger
         for (var i = 0; i < rules.Count; i++)
         {
             var rule = rules[i];
-            var isTrusted = false;
             // The rules are the user's, and what they look at is the caller's: a rule that throws trusts nobody.
-            var failure = await NeverThrow.RunAsync(context, async context => isTrusted = await rule.Matches(context).ConfigureAwait(false)).ConfigureAwait(false);
+            var (isTrusted, failure) = await NeverThrow.RunAsync(context, rule.Matches, fallback: false).ConfigureAwait(false);
             if (isTrusted)
                 return true;
             if (failure is null)

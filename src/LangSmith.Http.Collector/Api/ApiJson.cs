@@ -95,12 +95,7 @@ internal static class ApiJson
     internal static void WriteMetadata(this Utf8JsonWriter json, IReadOnlyDictionary<string, JsonElement> metadata)
     {
         json.WriteStartObject("metadata");
-        foreach (var (key, value) in metadata)
-        {
-            json.WritePropertyName(key);
-            json.WriteRaw(value);
-        }
-
+        json.WriteProperties(metadata);
         json.WriteEndObject();
     }
 

@@ -3,7 +3,6 @@ using LangSmith.Http.Collector.Model;
 using LangSmith.Http.Collector.Traces;
 using LangSmith.Http.Collector.Validation;
 using LangSmith.Http.Propagation;
-using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http.Collector.Hosting;
 
@@ -19,9 +18,7 @@ internal sealed class CollectorRecorder(TraceStore store, string service) : IRun
     // Validates like a post: this process's runs are right, but a parent from another process may not be.
     private void Record(RunSnapshot run, bool isCreate)
     {
-        // Other recorders share the snapshot's payloads; reading one there must not make the store hold its parsed form.
-        var own = run with { InputsJson = Copy(run.InputsJson), OutputsJson = Copy(run.OutputsJson) };
-        var write = new RunWrite(own, isCreate, RunFields.Required)
+        var write = new RunWrite(run, isCreate, RunFields.Required)
         {
             Events = run.Events.Count == 0 ? null : new(RawJson.Write(run.Events, WriteEvents)),
             Extra = new(RawJson.Write((run.Metadata, service), WriteExtra)),
@@ -38,25 +35,11 @@ internal sealed class CollectorRecorder(TraceStore store, string service) : IRun
         }
     }
 
-    private static JsonPayload? Copy(JsonPayload? json) => json is null ? null : new(json.Utf8.ToArray());
-
     private static void WriteEvents(Utf8JsonWriter writer, IReadOnlyList<RunEvent> events)
     {
         writer.WriteStartArray();
         foreach (var item in events)
-        {
-            writer.WriteStartObject();
-            writer.WriteString("name", item.Name);
-            writer.WriteTime("time", item.Time);
-            if (item.Json is { } payload)
-            {
-                writer.WritePropertyName("kwargs");
-                writer.WriteRaw(payload.Utf8);
-            }
-
-            writer.WriteEndObject();
-        }
-
+            item.WriteTo(writer, withPayload: true);
         writer.WriteEndArray();
     }
 
@@ -64,12 +47,7 @@ internal sealed class CollectorRecorder(TraceStore store, string service) : IRun
     {
         writer.WriteStartObject();
         writer.WriteStartObject("metadata");
-        foreach (var (key, value) in extra.Metadata)
-        {
-            writer.WritePropertyName(key);
-            writer.WriteRaw(value);
-        }
-
+        writer.WriteProperties(extra.Metadata);
         writer.WriteEndObject();
         writer.WriteStartObject("runtime");
         writer.WriteString("service", extra.Service);

@@ -71,14 +71,16 @@ internal sealed record RunRecord
         var said = write.IsCreate ? write.Said & ~Updated : write.Said;
         var merged = Run with
         {
-            TraceId = Merge(RunFields.TraceId, run.TraceId, Run.TraceId),
-            ParentRunId = run.ParentRunId ?? Run.ParentRunId,
-            DottedOrder = Merge(RunFields.DottedOrder, run.DottedOrder, Run.DottedOrder),
+            Identity = new(
+                Merge(RunFields.TraceId, run.TraceId, Run.TraceId),
+                Run.Id,
+                run.ParentRunId ?? Run.ParentRunId,
+                Merge(RunFields.DottedOrder, run.DottedOrder, Run.DottedOrder),
+                Merge(RunFields.StartTime, run.StartTime, Run.StartTime).UtcDateTime,
+                Intern(Merge(RunFields.Project, run.Project, Run.Project)),
+                Intern(Merge(RunFields.Project, run.Address, Run.Address))),
             Name = Intern(Merge(RunFields.Name, run.Name, Run.Name)),
             RunType = Intern(Merge(RunFields.RunType, run.RunType, Run.RunType)),
-            Project = Intern(Merge(RunFields.Project, run.Project, Run.Project)),
-            Address = Intern(Merge(RunFields.Project, run.Address, Run.Address)),
-            StartTime = Merge(RunFields.StartTime, run.StartTime, Run.StartTime),
             EndTime = Merge(RunFields.EndTime, run.EndTime, Run.EndTime),
             Error = Merge(RunFields.Error, run.Error, Run.Error),
             Tags = Merge(RunFields.Tags, run.Tags, Run.Tags),

@@ -3,19 +3,22 @@ using LangSmith.Http.Runs;
 
 namespace LangSmith.Http.Export.Model;
 
-/// <summary>Makes the settings in force of the options, the process's environment included, and finds what is wrong with them.</summary>
+/// <summary>
+/// Builds the exporter's settings from the options and the process's environment. Reports invalid options.
+/// </summary>
 internal static class ExportSettingsReader
 {
     private const string DefaultEndpoint = "https://api.smith.langchain.com";
 
     internal static ExportSettings? TryRead(LangSmithExportOptions options, out List<string> errors, Func<bool>? isEnabled = null)
     {
-        // Without a container nothing has configured the options yet.
-        var environment = new LangSmithExportOptions();
-        environment.ReadFrom(ConfigurationReader.OfProcess);
+        // A container has configured its options. Others get from the environment what they leave unset.
+        var environment = options.Notes.IsConfigured ? options : new LangSmithExportOptions();
+        if (!environment.Notes.IsConfigured)
+            environment.ReadFrom(ConfigurationReader.OfProcess);
         var found = errors =
         [
-            .. options.Notes.Errors.Union(environment.Notes.Errors)
+            .. environment.Notes.Errors
                 .Where(error => !IsSet(options, error.Option)).Select(static error => error.Message),
         ];
         var endpoint = ReadEndpoint(Pick(nameof(options.Endpoint), options, environment, static options => options.Endpoint), errors);
@@ -96,8 +99,8 @@ internal static class ExportSettingsReader
             return null;
         }
 
-        var text = Clean(value)?.TrimEnd('/') ?? DefaultEndpoint;
-        if (LooksLikeKey(text))
+        var text = LangSmithVariables.Clean(value)?.TrimEnd('/') ?? DefaultEndpoint;
+        if (LangSmithVariables.LooksLikeKey(text))
         {
             errors.Add($"{source} looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and {source} to an address such as {DefaultEndpoint}.");
             return null;
@@ -134,7 +137,7 @@ internal static class ExportSettingsReader
     {
         if (setting.Value is not null && string.IsNullOrWhiteSpace(setting.Value))
             errors.Add($"{setting.Source} is blank. Give the key, or leave it null for LANGSMITH_API_KEY.");
-        var key = Clean(setting.Value);
+        var key = LangSmithVariables.Clean(setting.Value);
         if (key is not null && !IsHeaderValue(key))
             errors.Add($"{setting.Source} has characters no header can have, such as a line break. Copy it again.");
         return key;
@@ -145,8 +148,8 @@ internal static class ExportSettingsReader
         var (source, value) = setting;
         if (value is not null && string.IsNullOrWhiteSpace(value))
             errors.Add($"{source} is blank. Give the workspace's id, or leave it null for LANGSMITH_WORKSPACE_ID.");
-        var workspace = Clean(value);
-        if (workspace is not null && LooksLikeKey(workspace))
+        var workspace = LangSmithVariables.Clean(value);
+        if (workspace is not null && LangSmithVariables.LooksLikeKey(workspace))
             errors.Add($"{source} looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and {source} to the workspace's id, a UUID.");
         else if (workspace is not null && !IsHeaderValue(workspace))
             errors.Add($"{source} has characters no header can have, such as a line break. Copy it again.");
@@ -155,12 +158,6 @@ internal static class ExportSettingsReader
 
     // Checked at start, so that no request fails for it.
     private static bool IsHeaderValue(string? text) => text is not null && text.All(static c => c is >= ' ' and <= '~' or '\t');
-
-    // The wrong variable: what it holds must not get into an error, and so into a log.
-    private static bool LooksLikeKey(string text) => text.StartsWith("lsv2_", StringComparison.Ordinal) || text.StartsWith("ls__", StringComparison.Ordinal);
-
-    // As it is pasted.
-    private static string? Clean(string? text) => text?.Trim().Trim('"', '\'').Trim() is { Length: > 0 } clean ? clean : null;
 
     // An address may have a password in it, and its query a key.
     private static string Redact(string text)

@@ -94,6 +94,7 @@ public sealed class LangSmithExportOptions
     /// <summary>Sets what variables and sections say.</summary>
     internal void ReadFrom(ConfigurationReader configuration)
     {
+        Notes.IsConfigured = true;
         Endpoint = Text(nameof(Endpoint), "ENDPOINT") ?? Endpoint;
         ApiKey = Text(nameof(ApiKey), "API_KEY") ?? ApiKey;
         WorkspaceId = Text(nameof(WorkspaceId), "WORKSPACE_ID") ?? WorkspaceId;

@@ -12,8 +12,6 @@ namespace LangSmith.Http.Export.Transport;
 /// </summary>
 internal sealed class RunWriter(ExportSettings settings) : IDisposable
 {
-    private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = int.MaxValue };
-
     private const string UsageMetadata = "usage_metadata";
     private const string RevisionId = "revision_id";
     private const string SampleRate = "ls_tracing_sample_rate";
@@ -151,17 +149,8 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
         _json.WriteStartArray();
         foreach (var item in events)
         {
-            _json.WriteStartObject();
-            _json.WriteString("name", item.Name);
-            _json.WriteTime("time", item.Time);
             // The payload of a new_token event is a token's text, an output. The other SDKs never send it.
-            if (item.Json is { } payload && !settings.HideOutputs && item.Name != "new_token")
-            {
-                _json.WritePropertyName("kwargs");
-                _json.WriteRaw(payload.Utf8);
-            }
-
-            _json.WriteEndObject();
+            item.WriteTo(_json, withPayload: !settings.HideOutputs && item.Name != "new_token");
         }
 
         _json.WriteEndArray();
@@ -171,12 +160,7 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
     {
         _json.WriteStartObject();
         _json.WriteStartObject("metadata");
-        foreach (var (key, value) in operation.Run.Metadata)
-        {
-            _json.WritePropertyName(key);
-            _json.WriteRaw(value);
-        }
-
+        _json.WriteProperties(operation.Run.Metadata);
         if (!settings.HideMetadata)
             WriteOwnMetadata(operation);
         _json.WriteEndObject();
@@ -214,7 +198,7 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
     private static bool TryGetUsage(ReadOnlySpan<byte> outputs, out ReadOnlySpan<byte> usage)
     {
         usage = default;
-        var reader = new Utf8JsonReader(outputs, ReaderOptions);
+        var reader = new Utf8JsonReader(outputs, RawJson.ReaderOptions);
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {

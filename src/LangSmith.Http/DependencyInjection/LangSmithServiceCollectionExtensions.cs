@@ -73,8 +73,8 @@ public static class LangSmithServiceCollectionExtensions
     /// <inheritdoc cref="AddLangSmith(IServiceCollection)"/>
     /// <param name="services">The services.</param>
     /// <param name="section">
-    /// The section to read besides <c>LangSmith</c>, and over it, for the options of all packages. It may change while the
-    /// application runs.
+    /// The section to read besides <c>LangSmith</c>, and over it, for <see cref="LangSmithOptions"/> and the exporter's options.
+    /// Changes while the application runs are followed by <see cref="LangSmithOptions"/> only.
     /// </param>
     public static IServiceCollection AddLangSmith(this IServiceCollection services, IConfigurationSection section)
     {

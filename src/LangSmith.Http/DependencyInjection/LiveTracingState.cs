@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Runs;
 using Microsoft.Extensions.Logging;
@@ -10,7 +11,7 @@ namespace LangSmith.Http.DependencyInjection;
 /// </summary>
 internal sealed class LiveTracingState : IDisposable
 {
-    private readonly HashSet<string> _logged = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, LogThrottle> _warnings = new(StringComparer.Ordinal);
     private readonly IDisposable? _changes;
 
     public LiveTracingState(IOptionsMonitor<LangSmithOptions> options, LangSmithOptionsValidator validator, ILoggerFactory loggers)
@@ -20,7 +21,8 @@ internal sealed class LiveTracingState : IDisposable
         LogWarnings(logger);
         _changes = options.OnChange(_ =>
         {
-            State.Apply(validator.LastGood(options, Options.DefaultName));
+            // The kill switch counts even if other new options are invalid.
+            State.Apply(validator.LastGood(options, Options.DefaultName), options.Get(Options.DefaultName).Enabled);
             LogWarnings(logger);
         });
     }
@@ -33,13 +35,8 @@ internal sealed class LiveTracingState : IDisposable
     {
         foreach (var warning in State.Warnings)
         {
-            lock (_logged)
-            {
-                if (!_logged.Add(warning))
-                    continue;
-            }
-
-            Log.ConfigurationWarning(logger, warning);
+            if (_warnings.GetOrAdd(warning, static _ => new LogThrottle()).TryPass())
+                Log.ConfigurationWarning(logger, warning);
         }
     }
 }

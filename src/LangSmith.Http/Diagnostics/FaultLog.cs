@@ -15,6 +15,16 @@ internal sealed class FaultLog(ILogger logger)
             Report(fault, callback, exception);
     }
 
+    /// <inheritdoc cref="Guard{TState}"/>
+    /// <returns>What the user code returned; <paramref name="fallback"/> if it threw.</returns>
+    internal TResult Guard<TState, TResult>(Fault fault, string callback, TState state, Func<TState, TResult> call, TResult fallback)
+    {
+        var result = NeverThrow.Run(state, call, fallback, out var exception);
+        if (exception is not null)
+            Report(fault, callback, exception);
+        return result;
+    }
+
     internal void Report(Fault fault, string what, Exception exception)
     {
         Telemetry.Count(fault);

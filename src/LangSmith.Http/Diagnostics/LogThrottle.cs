@@ -7,6 +7,7 @@ internal sealed class LogThrottle
     private readonly TimeSpan _interval;
     private readonly TimeProvider _timeProvider;
     private long? _passedAt;
+    private bool _hasPassed;
 
     /// <summary>Lets the first caller pass, and no other.</summary>
     internal LogThrottle()
@@ -21,13 +22,16 @@ internal sealed class LogThrottle
         _timeProvider = timeProvider;
     }
 
-    /// <summary>How often the things are logged that may go on for hours.</summary>
+    /// <summary>The interval for conditions that may last for hours.</summary>
     internal static TimeSpan Minute { get; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Whether no caller will pass any more.</summary>
+    internal bool IsSpent => _interval == Timeout.InfiniteTimeSpan && Volatile.Read(ref _hasPassed);
 
     /// <summary>Returns true if the caller may log now.</summary>
     internal bool TryPass() => TryPass(out _);
 
-    /// <summary>Returns true if the caller may log now; else how long it has to wait.</summary>
+    /// <summary>Returns true if the caller may log now. Otherwise <paramref name="wait"/> is the time until it may.</summary>
     internal bool TryPass(out TimeSpan wait)
     {
         lock (_gate)
@@ -43,6 +47,7 @@ internal sealed class LogThrottle
             }
 
             _passedAt = _timeProvider.GetTimestamp();
+            _hasPassed = true;
             return true;
         }
     }

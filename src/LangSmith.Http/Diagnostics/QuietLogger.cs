@@ -25,7 +25,7 @@ internal sealed class QuietLogger : ILogger
         where TState : notnull => null;
 
     public bool IsEnabled(LogLevel logLevel) =>
-        NeverThrow.Run((_inner, logLevel), static state => state._inner.IsEnabled(state.logLevel), fallback: false);
+        NeverThrow.Run((_inner, logLevel), static state => state._inner.IsEnabled(state.logLevel), fallback: false, out _);
 
     public void Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>

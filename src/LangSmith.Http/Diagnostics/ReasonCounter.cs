@@ -11,7 +11,7 @@ namespace LangSmith.Http.Diagnostics;
 internal sealed class ReasonCounter<TReason>(string name, string unit, string description, string tag = "reason")
     where TReason : struct, Enum
 {
-    // By value: the members of these enums are numbered from 0.
+    // Indexed by the enum's value, so each enum is numbered from 0 without gaps.
     private static readonly string[] Names = [.. Enum.GetNames<TReason>().Select(ToSnakeCase)];
 
     private readonly Counter<long> _counter = Telemetry.Meter.CreateCounter<long>(name, unit, description);

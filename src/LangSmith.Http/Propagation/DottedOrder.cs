@@ -26,10 +26,10 @@ internal static class DottedOrder
     // and whatever we accept we also forward. JavaScript writes six, Python writes six.
     private const int MaxFractionDigits = 6;
 
-    /// <summary>Reads a whole dotted order; see <see cref="Identity"/> for what it yields.</summary>
-    internal static ExtractResult TryParse(ReadOnlySpan<char> value, DateTimeOffset now, out Identity identity)
+    /// <summary>Reads a whole dotted order; see <see cref="Path"/> for what it yields.</summary>
+    internal static ExtractResult TryParse(ReadOnlySpan<char> value, DateTimeOffset now, out Path path)
     {
-        identity = default;
+        path = default;
         if (value.Length > MaxLength)
             return ExtractResult.TooLong;
 
@@ -51,7 +51,7 @@ internal static class DottedOrder
             {
                 // "…123Z" sorts behind every "…123456Z": a child of a shorter fraction starts in the next unit of it.
                 var earliestChild = precision == TimeSpan.TicksPerMicrosecond ? time : time.AddTicks(precision);
-                identity = new Identity(traceId.Value, runId, parentRunId, earliestChild);
+                path = new Path(traceId.Value, runId, parentRunId, earliestChild);
                 return ExtractResult.Extracted;
             }
 
@@ -172,5 +172,5 @@ internal static class DottedOrder
     }
 
     /// <summary>What a dotted order says: the first id, the last, the last but one, and when a child may start.</summary>
-    internal readonly record struct Identity(Guid TraceId, Guid RunId, Guid? ParentRunId, DateTime EarliestChildStart);
+    internal readonly record struct Path(Guid TraceId, Guid RunId, Guid? ParentRunId, DateTime EarliestChildStart);
 }

@@ -7,6 +7,7 @@ using System.Text;
 #endif
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using LangSmith.Http.Diagnostics;
 
 namespace LangSmith.Http.Propagation;
 
@@ -20,7 +21,8 @@ internal static class RawJson
     private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'";
     private const int TimeLength = 27;
 
-    private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = int.MaxValue };
+    /// <summary>Payloads are as deep as the application made them.</summary>
+    internal static JsonReaderOptions ReaderOptions { get; } = new() { MaxDepth = int.MaxValue };
 
     /// <summary>Text stays readable, and is not escaped before it is percent-encoded.</summary>
     internal static JavaScriptEncoder Encoder => JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
@@ -33,6 +35,20 @@ internal static class RawJson
         var reader = new Utf8JsonReader(utf8, ReaderOptions);
         return JsonElement.ParseValue(ref reader);
     }
+
+    /// <summary>Returns a JSON text if it is one value.</summary>
+    /// <exception cref="JsonException">It is not.</exception>
+    internal static byte[] Validate(byte[] utf8)
+    {
+        var reader = new Utf8JsonReader(utf8, ReaderOptions);
+        reader.Read();
+        reader.Skip();
+        // Throws at anything after the value.
+        reader.Read();
+        return utf8;
+    }
+
+    internal static bool IsValid(byte[] utf8) => NeverThrow.Run(utf8, Validate, fallback: null, out _) is not null;
 
     /// <summary>An element's bytes.</summary>
     internal static byte[] GetUtf8(JsonElement value) =>
@@ -80,6 +96,16 @@ internal static class RawJson
 #else
         writer.WriteRaw(GetUtf8(value));
 #endif
+
+    /// <summary>Writes the properties of an object.</summary>
+    internal static void WriteProperties(this Utf8JsonWriter writer, IEnumerable<KeyValuePair<string, JsonElement>> properties)
+    {
+        foreach (var (name, value) in properties)
+        {
+            writer.WritePropertyName(name);
+            writer.WriteRaw(value);
+        }
+    }
 
     /// <summary>Writes a time as RFC 3339 in UTC and microseconds.</summary>
     internal static void WriteTime(this Utf8JsonWriter writer, string name, DateTimeOffset time)

@@ -44,26 +44,13 @@ public sealed class RunContext
     private RunHeaders? _headers;
     private long _childrenAhead;
 
-    internal RunContext(
-        DottedOrder.Identity identity,
-        string dottedOrder,
-        string? project,
-        string? address,
-        IReadOnlyList<string> tags,
-        IReadOnlyDictionary<string, JsonElement> metadata)
-        : this(identity, dottedOrder, project, address, tags, encodedMetadata: null) =>
+    internal RunContext(RunIdentity identity, IReadOnlyList<string> tags, IReadOnlyDictionary<string, JsonElement> metadata)
+        : this(identity, tags, encodedMetadata: null) =>
         _metadata = metadata;
 
-    private RunContext(
-        DottedOrder.Identity identity, string dottedOrder, string? project, string? address, IReadOnlyList<string> tags, string? encodedMetadata)
+    private RunContext(RunIdentity identity, IReadOnlyList<string> tags, string? encodedMetadata)
     {
-        TraceId = identity.TraceId;
-        RunId = identity.RunId;
-        ParentRunId = identity.ParentRunId;
-        EarliestChildStart = identity.EarliestChildStart;
-        DottedOrder = dottedOrder;
-        Project = project;
-        Address = address;
+        Identity = identity;
         Tags = tags;
         _encodedMetadata = encodedMetadata;
     }
@@ -72,31 +59,31 @@ public sealed class RunContext
     /// The context of a trace its caller decided not to record: it has no identity, and <see cref="IsSampled"/> is
     /// false.
     /// </summary>
-    internal static RunContext NotSampled { get; } = new(default, "", null, null, [], NoMetadata);
+    internal static RunContext NotSampled { get; } = new(RunIdentity.None, [], NoMetadata);
 
     /// <summary>The context where nothing is current: it has no identity and no headers.</summary>
-    internal static RunContext Nothing { get; } = new(default, "", null, null, [], NoMetadata);
+    internal static RunContext Nothing { get; } = new(RunIdentity.None, [], NoMetadata);
 
     /// <summary>The id of the trace's root run.</summary>
-    public Guid TraceId { get; }
+    public Guid TraceId => Identity.TraceId;
 
     /// <summary>The id of this run.</summary>
-    public Guid RunId { get; }
+    public Guid RunId => Identity.RunId;
 
     /// <summary>The id of this run's parent; null on a root.</summary>
-    public Guid? ParentRunId { get; }
+    public Guid? ParentRunId => Identity.ParentRunId;
 
     /// <summary>The path from the root to this run, exactly as it was received or is sent.</summary>
-    public string DottedOrder { get; }
+    public string DottedOrder => Identity.DottedOrder;
 
     /// <summary>The project the trace belongs to; null when the header named none, or names an <see cref="Address"/>.</summary>
-    public string? Project { get; }
+    public string? Project => Identity.Project;
 
     /// <summary>
     /// The agent address the trace belongs to instead of a project,
     /// <c>lrn:agents/&lt;id&gt;/environments/&lt;environment&gt;</c>; null when it has none.
     /// </summary>
-    public string? Address { get; }
+    public string? Address => Identity.Address;
 
     /// <summary>The tags; empty when there are none. A comma inside a tag separates two tags on the wire.</summary>
     public IReadOnlyList<string> Tags { get; }
@@ -110,17 +97,16 @@ public sealed class RunContext
     /// </summary>
     public bool IsSampled => !ReferenceEquals(this, NotSampled);
 
-    /// <summary>No child may start before this, whatever the clocks say: its segment must not sort before ours.</summary>
-    internal DateTime EarliestChildStart { get; }
+    internal RunIdentity Identity { get; }
 
-    /// <summary><see cref="EarliestChildStart"/>, behind the children that were already started ahead of the clock.</summary>
-    internal DateTime ChildFloor => EarliestChildStart.AddTicks(Volatile.Read(ref _childrenAhead) * TimeSpan.TicksPerMicrosecond);
+    /// <summary><see cref="RunIdentity.EarliestChildStart"/>, behind the children that were already started ahead of the clock.</summary>
+    internal DateTime ChildFloor => Identity.EarliestChildStart.AddTicks(Volatile.Read(ref _childrenAhead) * TimeSpan.TicksPerMicrosecond);
 
-    /// <summary>A start for a child while the clock is behind <see cref="EarliestChildStart"/>; each call a microsecond later.</summary>
+    /// <summary>A start for a child while the clock is behind <see cref="RunIdentity.EarliestChildStart"/>; each call a microsecond later.</summary>
     internal DateTime NextEarliestChildStart()
     {
         var count = Interlocked.Increment(ref _childrenAhead) - 1;
-        return EarliestChildStart.AddTicks(count * TimeSpan.TicksPerMicrosecond);
+        return Identity.EarliestChildStart.AddTicks(count * TimeSpan.TicksPerMicrosecond);
     }
 
     /// <summary>
@@ -274,7 +260,7 @@ public sealed class RunContext
 
     /// <summary>The same run without project and address, whose runs go where this process sends its own.</summary>
     internal RunContext WithoutDestination() =>
-        new(new DottedOrder.Identity(TraceId, RunId, ParentRunId, EarliestChildStart), DottedOrder, null, null, Tags, _encodedMetadata);
+        new(Identity with { Project = null, Address = null }, Tags, _encodedMetadata);
 
     /// <summary>The header values in a format; built at the first call and kept.</summary>
     internal RunHeaders GetHeaders(HeaderFormat format)
@@ -309,7 +295,7 @@ public sealed class RunContext
 
         if (dottedOrder.Contains(','))
             return ExtractResult.Ambiguous;
-        var result = Propagation.DottedOrder.TryParse(dottedOrder, timeProvider.GetUtcNow(), out var identity);
+        var result = Propagation.DottedOrder.TryParse(dottedOrder, timeProvider.GetUtcNow(), out var path);
         if (result != ExtractResult.Extracted)
             return result;
 
@@ -352,7 +338,8 @@ public sealed class RunContext
         if (project is not null && address is not null)
             return ExtractResult.ProjectAndAddress;
         var text = dottedOrder.Length == trace?.Length ? trace : dottedOrder.ToString();
-        context = new RunContext(identity, text, project, address, tags, metadata);
+        var identity = new RunIdentity(path.TraceId, path.RunId, path.ParentRunId, text, path.EarliestChildStart, project, address);
+        context = new RunContext(identity, tags, metadata);
         return ExtractResult.Extracted;
     }
 

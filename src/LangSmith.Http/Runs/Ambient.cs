@@ -15,6 +15,9 @@ internal sealed class Ambient : IDisposable
     private Ambient? _outer;
     private bool _isDisposed;
 
+    // Null in most scopes: a node is made for each run.
+    private Defaults? _defaults;
+
     // Ended while scopes inside it were still open: they must not restore it.
     private bool _isSkipped;
 
@@ -25,10 +28,7 @@ internal sealed class Ambient : IDisposable
             return;
         Run = outer.Run;
         Parent = outer.Parent;
-        Project = outer.Project;
-        Tags = outer.Tags;
-        Metadata = outer.Metadata;
-        MetadataSinceRun = outer.MetadataSinceRun;
+        _defaults = outer._defaults;
         Enabled = outer.Enabled;
         IsSuppressed = outer.IsSuppressed;
     }
@@ -41,14 +41,14 @@ internal sealed class Ambient : IDisposable
     /// <summary>The run of another process that the next run continues.</summary>
     internal RunContext? Parent { get; private init; }
 
-    internal string? Project { get; private init; }
+    internal string? Project => _defaults?.Project;
 
-    internal IReadOnlyList<string> Tags { get; private init; } = [];
+    internal IReadOnlyList<string> Tags => _defaults?.Tags ?? [];
 
-    internal IReadOnlyDictionary<string, JsonElement> Metadata { get; private init; } = RunContext.NoMetadata;
+    internal IReadOnlyDictionary<string, JsonElement> Metadata => _defaults?.Metadata ?? RunContext.NoMetadata;
 
-    /// <summary>The part of <see cref="Metadata"/> the current run does not have yet: what is nearer wins over the run's own.</summary>
-    internal IReadOnlyDictionary<string, JsonElement> MetadataSinceRun { get; private init; } = RunContext.NoMetadata;
+    /// <summary>The part of <see cref="Metadata"/> the current run does not have yet: the nearer value wins over the run's own.</summary>
+    internal IReadOnlyDictionary<string, JsonElement> MetadataSinceRun => _defaults?.MetadataSinceRun ?? RunContext.NoMetadata;
 
     internal bool? Enabled { get; private init; }
 
@@ -61,7 +61,13 @@ internal sealed class Ambient : IDisposable
     internal RunContext? Context => Run?.Context ?? Parent;
 
     internal static Ambient EnterRun(RunTree run) =>
-        Enter(new Ambient(Current) { Run = run, Parent = null, IsSuppressed = false, MetadataSinceRun = RunContext.NoMetadata });
+        Enter(new Ambient(Current)
+        {
+            Run = run,
+            Parent = null,
+            IsSuppressed = false,
+            _defaults = Current?._defaults is { } defaults ? defaults with { MetadataSinceRun = RunContext.NoMetadata } : null,
+        });
 
     internal static Ambient EnterParent(RunContext? parent) => Enter(new Ambient(Current)
     {
@@ -75,17 +81,22 @@ internal sealed class Ambient : IDisposable
     /// the request is begun, as is the case with a test server in the same process.
     /// </summary>
     internal static Ambient EnterRequest(RunContext? parent, IReadOnlyDictionary<string, JsonElement> metadata) =>
-        Enter(new Ambient(null) { Parent = parent, Metadata = metadata });
+        Enter(new Ambient(null)
+        {
+            Parent = parent,
+            _defaults = metadata.Count == 0 ? null : new Defaults(null, [], metadata, RunContext.NoMetadata),
+        });
 
     internal static Ambient EnterWith(string? project, string[] tags, IReadOnlyDictionary<string, JsonElement> metadata, bool? enabled)
     {
         var outer = Current;
         return Enter(new Ambient(outer)
         {
-            Project = project ?? outer?.Project,
-            Tags = outer is null ? tags : [.. outer.Tags.Union(tags)],
-            Metadata = Merge(outer?.Metadata, metadata),
-            MetadataSinceRun = Merge(outer?.MetadataSinceRun, metadata),
+            _defaults = new Defaults(
+                project ?? outer?.Project,
+                outer is null ? tags : [.. outer.Tags.Union(tags)],
+                Merge(outer?.Metadata, metadata),
+                Merge(outer?.MetadataSinceRun, metadata)),
             // Off is off: a scope further in cannot switch it on again.
             Enabled = outer?.Enabled == false ? false : enabled ?? outer?.Enabled,
         });
@@ -144,4 +155,11 @@ internal sealed class Ambient : IDisposable
         Slot.Value = scope;
         return scope;
     }
+
+    // What runs started in the scope get.
+    private sealed record Defaults(
+        string? Project,
+        IReadOnlyList<string> Tags,
+        IReadOnlyDictionary<string, JsonElement> Metadata,
+        IReadOnlyDictionary<string, JsonElement> MetadataSinceRun);
 }

@@ -1,12 +1,15 @@
 namespace LangSmith.Http.Runs;
 
 /// <summary>
-/// What was found while options were configured. A configuration step must not throw while options reload: errors are
-/// reported by the validator, warnings by whoever reads the options.
+/// What was found while options were configured. A configuration step must not throw while options reload: the validator
+/// reports the errors, and the reader of the options logs the warnings.
 /// </summary>
 internal sealed class ConfigurationNotes
 {
-    /// <summary>Errors by the option they leave unset; setting it in code makes an error void.</summary>
+    /// <summary>Whether variables and sections have been read.</summary>
+    internal bool IsConfigured { get; set; }
+
+    /// <summary>Errors, and the option that each leaves unset. The options decide which errors code makes void.</summary>
     internal List<(string Option, string Message)> Errors { get; } = [];
 
     internal List<string> Warnings { get; } = [];

@@ -16,16 +16,12 @@ internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnl
     internal LangSmithVariables Variables => variables;
 
     /// <summary>Reads a key of the sections; the last section that has it wins.</summary>
-    internal Setting Section(string key)
-    {
-        for (var i = sections.Count - 1; i >= 0; i--)
-        {
-            if (sections[i][key] is { } value)
-                return new Setting($"{sections[i].Path}:{key}", value);
-        }
+    internal Setting Section(string key) => InSections(key).LastOrDefault(new Setting(key, null));
 
-        return new Setting(key, null);
-    }
+    /// <summary>Reads a key of each section that has it.</summary>
+    internal IEnumerable<Setting> InSections(string key) => sections
+        .Where(section => section[key] is not null)
+        .Select(section => new Setting($"{section.Path}:{key}", section[key]));
 
     /// <summary>Reads the children of a key in all sections, in order.</summary>
     internal IEnumerable<KeyValuePair<string, string?>> Children(string key) => sections
@@ -37,11 +33,12 @@ internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnl
     {
         if (variable.Value is null)
             return section;
-        if (section.Value is { } other && !string.Equals(variable.Value, other.Trim(), StringComparison.OrdinalIgnoreCase))
+        if (!string.IsNullOrWhiteSpace(section.Value)
+            && !string.Equals(variable.Value, section.Value.Trim(), StringComparison.OrdinalIgnoreCase))
         {
             notes.Warnings.Add(isSecret
                 ? $"{variable.Source} and {section.Source} differ. {variable.Source} is used."
-                : $"{variable.Source} is '{variable.Value}' and {section.Source} is '{other}'. {variable.Source} is used.");
+                : $"{variable.Source} is {variable.Quoted} and {section.Source} is {section.Quoted}. {variable.Source} is used.");
         }
 
         return variable;
@@ -64,7 +61,7 @@ internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnl
             return null;
         if (parse(text, out var value))
             return value;
-        notes.Errors.Add((key, $"{notes.Sources[key].Source} is '{text}'. Set it to {expected}."));
+        notes.Errors.Add((key, $"{notes.Sources[key].Source} is {notes.Sources[key].Quoted}. Set it to {expected}."));
         return null;
     }
 }

@@ -10,8 +10,8 @@ namespace LangSmith.Http;
 /// </summary>
 /// <remarks>
 /// A variable is looked up in <c>IConfiguration</c>, then in the process's environment. Each name with the prefix
-/// <c>LANGSMITH_</c> is also read with the prefix <c>LANGCHAIN_</c>. If a variable and the section disagree, one warning
-/// names both.
+/// <c>LANGSMITH_</c> is also read with the prefix <c>LANGCHAIN_</c>; of several names, the first that is set with either
+/// prefix counts. If a variable and the section disagree, one warning names both.
 /// </remarks>
 public sealed class LangSmithOptions
 {
@@ -93,9 +93,16 @@ public sealed class LangSmithOptions
     /// <summary>Sets what variables and sections say.</summary>
     internal void ReadFrom(ConfigurationReader configuration)
     {
-        if (ReadSwitch(nameof(Enabled), configuration.Section(nameof(Enabled))) == false
-            | ReadSwitch(nameof(Enabled), configuration.Variables.Find("ENABLED")) == false)
-            Enabled = false;
+        Notes.IsConfigured = true;
+        // Not the highest: any false wins.
+        Setting[] switches =
+        [
+            .. configuration.InSections(nameof(Enabled)),
+            configuration.Variables.Get("LANGCHAIN_ENABLED"),
+            configuration.Variables.Get("LANGSMITH_ENABLED"),
+        ];
+        foreach (var setting in switches)
+            Enabled = ReadSwitch(nameof(Enabled), setting) ?? true;
         var tracing = configuration.Variables.Find("TRACING_V2", "TRACING");
         Tracing = ReadSwitch(nameof(Tracing), ConfigurationReader.Choose(tracing, configuration.Section(nameof(Tracing)), Notes));
         ReadDestination(configuration);
@@ -104,9 +111,9 @@ public sealed class LangSmithOptions
     /// <summary>Finds what is invalid, and the remedy.</summary>
     internal List<string> FindErrors()
     {
-        var hasDestination = Project is not null || AgentAddress is not null;
+        var isSetInCode = !_isDestinationConfigured && (Project ?? AgentAddress) is not null;
         var errors = Notes.Errors
-            .Where(error => error.Option switch { nameof(Tracing) => Tracing is null, nameof(Project) => !hasDestination, _ => true })
+            .Where(error => error.Option switch { nameof(Tracing) => Tracing is null, nameof(Project) => !isSetInCode, _ => true })
             .Select(static error => error.Message).ToList();
         if (Project is not null && string.IsNullOrWhiteSpace(Project))
             errors.Add("Project is blank. Give the project's name, or leave it null for LANGSMITH_PROJECT.");
@@ -132,11 +139,11 @@ public sealed class LangSmithOptions
             return value;
         if (!setting.IsVariable)
         {
-            Notes.Errors.Add((option, $"{setting.Source} is '{text}'. Set it to true or false."));
+            Notes.Errors.Add((option, $"{setting.Source} is {setting.Quoted}. Set it to true or false."));
             return null;
         }
 
-        Notes.Warnings.Add($"{setting.Source} is '{text}', which is neither true nor false and counts as false. Set it to true or false.");
+        Notes.Warnings.Add($"{setting.Source} is {setting.Quoted}, which is neither true nor false and counts as false. Set it to true or false.");
         return false;
     }
 
@@ -169,7 +176,7 @@ public sealed class LangSmithOptions
             : id.Value is null || environment.Value is null
             ? $"{source} is set alone. Set LANGSMITH_AGENT_ID and LANGSMITH_AGENT_ENVIRONMENT, or none."
             : address is null
-            ? $"{id.Source} is '{id.Value}' and {environment.Source} '{environment.Value}'. The id is lower case letters, digits and "
+            ? $"{id.Source} is {id.Quoted} and {environment.Source} {environment.Quoted}. The id is lower case letters, digits and "
                 + "hyphens, the environment local, development, staging or production."
             : null;
         if (error is null)

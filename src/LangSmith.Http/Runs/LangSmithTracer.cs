@@ -122,17 +122,11 @@ public sealed partial class LangSmithTracer
         var address = parent?.Address;
         if (project is null && address is null)
             (project, address) = (_state.Project, _state.Address);
-        var started = new RunSnapshot
+        var order = DottedOrder.Append(parent?.DottedOrder, start, id);
+        var identity = new RunIdentity(parent?.TraceId ?? id, id, parent?.RunId, order, start, project, address);
+        var started = new RunSnapshot(identity, string.IsNullOrWhiteSpace(name) ? "Unnamed" : name)
         {
-            Id = id,
-            TraceId = parent?.TraceId ?? id,
-            ParentRunId = parent?.RunId,
-            DottedOrder = DottedOrder.Append(parent?.DottedOrder, start, id),
-            Name = string.IsNullOrWhiteSpace(name) ? "Unnamed" : name,
             RunType = options?.RunType ?? RunTypes.Chain,
-            Project = project,
-            Address = address,
-            StartTime = new DateTimeOffset(start),
             Tags = StartTags(parent, isLocal, ambient, options),
             Metadata = StartMetadata(parent, isLocal, given.IsCurrent && isLocal ? ambient?.MetadataSinceRun : ambient?.Metadata, options),
         };
@@ -259,18 +253,18 @@ public sealed partial class LangSmithTracer
             var text = $"{exception.GetType().FullName}: {exception.Message}\n\n{exception.StackTrace}";
             return exception.InnerException is { } inner ? $"{text}\n\nCaused by: {inner}" : text;
         },
-        fallback: exception.GetType().FullName ?? exception.GetType().Name);
+        fallback: exception.GetType().FullName ?? exception.GetType().Name,
+        out _);
 
     internal void NotifyEnd(RunSnapshot run) =>
         _faults.Guard(Fault.RecorderFailed, "IRunRecorder.OnEnd", (_recorder, run), static state => state._recorder?.OnEnd(state.run));
 
-    private bool ShouldRecord(Guid traceId)
-    {
-        var shouldRecord = false;
-        _faults.Guard(
-            Fault.RecorderFailed, "IRunRecorder.ShouldRecord", this, tracer => shouldRecord = tracer._recorder!.ShouldRecord(traceId));
-        return shouldRecord;
-    }
+    private bool ShouldRecord(Guid traceId) => _faults.Guard(
+        Fault.RecorderFailed,
+        "IRunRecorder.ShouldRecord",
+        (_recorder, traceId),
+        static state => state._recorder!.ShouldRecord(state.traceId),
+        fallback: false);
 
     // Ending must not fail the call that went well.
     private static void EndWith(RunTree run, object? result)
@@ -288,7 +282,7 @@ public sealed partial class LangSmithTracer
     private static LangSmithOptions Validated(LangSmithOptions options)
     {
         var errors = options.FindErrors();
-        if (options is { Project: null, AgentAddress: null })
+        if (!options.Notes.IsConfigured && options is { Project: null, AgentAddress: null })
             errors.AddRange(TracingState.ReadProcess().FindErrors());
         return errors.Count == 0 ? options : throw new ArgumentException(string.Join(' ', errors), nameof(options));
     }
@@ -306,10 +300,13 @@ public sealed partial class LangSmithTracer
     {
         var inherited = parent?.Metadata ?? RunContext.NoMetadata;
         // The redactor has not seen yet what another process sent, what is in scope, and what the run brings along.
+        var own = Capture.Given(options?.Metadata, "RunOptions.Metadata");
+        if ((isLocal || inherited.Count == 0) && surrounding is not { Count: > 0 } && own.Length == 0)
+            return inherited;
         var added = isLocal ? [] : new Dictionary<string, JsonElement>(inherited);
         foreach (var (key, value) in surrounding ?? RunContext.NoMetadata)
             added[key] = value;
-        foreach (var (key, value) in Capture.Given(options?.Metadata, "RunOptions.Metadata"))
+        foreach (var (key, value) in own)
         {
             if (key is null)
                 Telemetry.Count(Fault.BadArgument);

@@ -32,6 +32,10 @@ internal sealed class LangSmithVariables(IConfiguration? configuration)
     /// <summary>Reads the process's environment. Nothing else in the library does.</summary>
     internal static string? OfProcess(string variable) => Environment.GetEnvironmentVariable(variable);
 
-    // As .env files leave them.
-    private static string? Clean(string? text) => text?.Trim().Trim('"', '\'').Trim() is { Length: > 0 } clean ? clean : null;
+    /// <summary>Whether a text has the form of LangSmith's API keys.</summary>
+    internal static bool LooksLikeKey(string? text) =>
+        Clean(text) is { } clean && (clean.StartsWith("lsv2_", StringComparison.Ordinal) || clean.StartsWith("ls__", StringComparison.Ordinal));
+
+    /// <summary>Removes blanks and quotes, as .env files leave them; null if no text is left.</summary>
+    internal static string? Clean(string? text) => text?.Trim().Trim('"', '\'').Trim() is { Length: > 0 } clean ? clean : null;
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http;
@@ -20,6 +21,21 @@ public sealed class RunEvent
     }
 
     internal JsonPayload? Json { get; init; }
+
+    /// <summary>Writes the event as LangSmith's API has it.</summary>
+    internal void WriteTo(Utf8JsonWriter writer, bool withPayload)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", Name);
+        writer.WriteTime("time", Time);
+        if (withPayload && Json is { } payload)
+        {
+            writer.WritePropertyName("kwargs");
+            writer.WriteRaw(payload.Utf8);
+        }
+
+        writer.WriteEndObject();
+    }
 
     /// <summary>The name.</summary>
     public override string ToString() => Name;

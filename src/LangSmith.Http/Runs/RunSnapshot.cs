@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
+using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http;
@@ -15,17 +17,36 @@ namespace LangSmith.Http;
 /// </example>
 public sealed record RunSnapshot
 {
+    // Nullable structs are twice as large, and two snapshots are made of each run.
+    private readonly long _endTicks;
+
     /// <summary>The run's id.</summary>
-    public required Guid Id { get; init; }
+    public required Guid Id
+    {
+        get => Identity.RunId;
+        init => Identity = Identity with { RunId = value };
+    }
 
     /// <summary>The id of the trace's root run; equal to <see cref="Id"/> on a root.</summary>
-    public required Guid TraceId { get; init; }
+    public required Guid TraceId
+    {
+        get => Identity.TraceId;
+        init => Identity = Identity with { TraceId = value };
+    }
 
     /// <summary>The id of the parent, which may be in another process; null on a root.</summary>
-    public Guid? ParentRunId { get; init; }
+    public Guid? ParentRunId
+    {
+        get => Identity.ParentRunId;
+        init => Identity = Identity with { ParentRunId = value };
+    }
 
     /// <summary>The path from the root to this run; the ordinal order of dotted orders is the order of the tree.</summary>
-    public required string DottedOrder { get; init; }
+    public required string DottedOrder
+    {
+        get => Identity.DottedOrder;
+        init => Identity = Identity with { DottedOrder = value };
+    }
 
     /// <summary>The run's name.</summary>
     public required string Name { get; init; }
@@ -35,18 +56,34 @@ public sealed record RunSnapshot
     public string RunType { get; init; } = RunTypes.Chain;
 
     /// <summary>The project; null if the trace has an <see cref="Address"/>.</summary>
-    public string? Project { get; init; }
+    public string? Project
+    {
+        get => Identity.Project;
+        init => Identity = Identity with { Project = value };
+    }
 
     /// <summary>The agent address; null if the trace has a <see cref="Project"/>.</summary>
-    public string? Address { get; init; }
+    public string? Address
+    {
+        get => Identity.Address;
+        init => Identity = Identity with { Address = value };
+    }
 
     /// <summary>When the run started, in UTC and whole microseconds.</summary>
-    public required DateTimeOffset StartTime { get; init; }
+    public required DateTimeOffset StartTime
+    {
+        get => new(Identity.EarliestChildStart);
+        init => Identity = Identity with { EarliestChildStart = value.UtcDateTime };
+    }
 
     /// <summary>When the run ended, in UTC; null while it is open.</summary>
-    public DateTimeOffset? EndTime { get; init; }
+    public DateTimeOffset? EndTime
+    {
+        get => _endTicks == 0 ? null : new(_endTicks, TimeSpan.Zero);
+        init => _endTicks = value?.UtcTicks ?? 0;
+    }
 
-    /// <summary>The inputs, an object; null if there are none. Parsed when first read.</summary>
+    /// <summary>The inputs, an object; null if there are none. Parsed on each read: keep it in a variable.</summary>
     public JsonElement? Inputs
     {
         get => InputsJson?.Element;
@@ -56,7 +93,7 @@ public sealed record RunSnapshot
     /// <summary>Whether the inputs were set again after the run had started.</summary>
     public bool HasNewInputs { get; init; }
 
-    /// <summary>The outputs, an object; null if there are none. Parsed when first read.</summary>
+    /// <summary>The outputs, an object; null if there are none. Parsed on each read: keep it in a variable.</summary>
     public JsonElement? Outputs
     {
         get => OutputsJson?.Element;
@@ -75,9 +112,26 @@ public sealed record RunSnapshot
     /// <summary>The metadata, inherited and own.</summary>
     public IReadOnlyDictionary<string, JsonElement> Metadata { get; init; } = RunContext.NoMetadata;
 
+    internal RunIdentity Identity { get; init; } = RunIdentity.None;
+
     internal JsonPayload? InputsJson { get; init; }
 
     internal JsonPayload? OutputsJson { get; init; }
+
+    /// <summary>Makes a snapshot of a run whose identity exists.</summary>
+#pragma warning disable CS8618 // The identity holds the dotted order.
+    [SetsRequiredMembers]
+    internal RunSnapshot(RunIdentity identity, string name)
+    {
+        Identity = identity;
+        Name = name;
+    }
+#pragma warning restore CS8618
+
+    /// <summary>Creates a snapshot, for tests of a recorder.</summary>
+    public RunSnapshot()
+    {
+    }
 
     /// <summary>Name and dotted order; no payload.</summary>
     public override string ToString() => $"{Name} {DottedOrder}";

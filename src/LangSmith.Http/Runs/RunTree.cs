@@ -23,11 +23,7 @@ public sealed class RunTree
     // The run as it started, without payloads: those are dropped when it ends.
     private readonly RunSnapshot _start;
 
-    // What outbound requests carry in place of a run that is not recorded; null means the current context.
-    private readonly RunContext? _instead;
-
-    // One lock for what may change while others read it.
-    private readonly object _gate = new();
+    // Of a run that is not recorded, what outbound requests carry in its place; null means the current context.
     private RunContext? _context;
     private IReadOnlyDictionary<string, JsonElement> _metadata;
     private bool _isMetadataOwned;
@@ -36,23 +32,22 @@ public sealed class RunTree
     private JsonPayload? _inputs;
     private bool _hasNewInputs;
     private JsonPayload? _outputs;
-    private string? _error;
     private bool _isEnded;
-    private DateTimeOffset? _endTime;
+    private long _endTicks;
 
     internal RunTree(LangSmithTracer tracer, RunSnapshot start, JsonPayload? inputs)
     {
         _tracer = tracer;
         _start = start;
-        _tags = [.. start.Tags];
+        _tags = (string[])start.Tags;
         _metadata = start.Metadata;
         _inputs = inputs;
     }
 
     private RunTree(RunContext? instead)
     {
-        _instead = instead;
-        _start = new RunSnapshot { Id = default, TraceId = default, DottedOrder = "", Name = "", StartTime = default };
+        _context = instead;
+        _start = new RunSnapshot(RunIdentity.None with { }, "");
         _tags = [];
         _metadata = RunContext.NoMetadata;
         _isEnded = true;
@@ -70,7 +65,10 @@ public sealed class RunTree
     /// <summary>The run that stands in where tracing is off: outbound requests carry nothing.</summary>
     internal static RunTree Off { get; } = new(RunContext.Nothing);
 
-    /// <summary>Whether somebody records this run.</summary>
+    // One lock for what may change while others read it: an object that only this run's parts can reach.
+    private RunIdentity Gate => _start.Identity;
+
+    /// <summary>Whether a recorder receives this run.</summary>
     public bool IsRecorded => _tracer is not null;
 
     /// <summary>The run's id, a UUIDv7 whose time is <see cref="StartTime"/>.</summary>
@@ -105,8 +103,8 @@ public sealed class RunTree
     {
         get
         {
-            lock (_gate)
-                return _endTime;
+            lock (Gate)
+                return _endTicks == 0 ? null : new DateTimeOffset(_endTicks, TimeSpan.Zero);
         }
     }
 
@@ -115,7 +113,7 @@ public sealed class RunTree
     {
         get
         {
-            lock (_gate)
+            lock (Gate)
                 return _isEnded;
         }
     }
@@ -125,7 +123,7 @@ public sealed class RunTree
     {
         get
         {
-            lock (_gate)
+            lock (Gate)
                 return _inputs?.Element;
         }
     }
@@ -135,18 +133,8 @@ public sealed class RunTree
     {
         get
         {
-            lock (_gate)
+            lock (Gate)
                 return _outputs?.Element;
-        }
-    }
-
-    /// <summary>What went wrong: type, message, blank line, stack; null when nothing did, or the run has ended.</summary>
-    public string? Error
-    {
-        get
-        {
-            lock (_gate)
-                return _error;
         }
     }
 
@@ -155,7 +143,7 @@ public sealed class RunTree
     {
         get
         {
-            lock (_gate)
+            lock (Gate)
                 return _events is null ? [] : [.. _events];
         }
     }
@@ -165,7 +153,7 @@ public sealed class RunTree
     {
         get
         {
-            lock (_gate)
+            lock (Gate)
                 return _tags;
         }
     }
@@ -182,7 +170,7 @@ public sealed class RunTree
         get
         {
             if (_tracer is null)
-                return _instead ?? Ambient.Current?.Context ?? RunContext.Nothing;
+                return _context ?? Ambient.Current?.Context ?? RunContext.Nothing;
             // Built once, and again when metadata or tags have changed.
             return Volatile.Read(ref _context) ?? BuildContext();
         }
@@ -315,19 +303,19 @@ public sealed class RunTree
     }
 
     /// <summary>The run as it is now.</summary>
-    internal RunSnapshot Snapshot()
+    internal RunSnapshot Snapshot(string? error = null)
     {
-        lock (_gate)
+        lock (Gate)
         {
             // The dictionary is the snapshot's from now on.
             _isMetadataOwned = false;
             return _start with
             {
-                EndTime = _endTime,
+                EndTime = EndTime,
                 InputsJson = _inputs,
                 HasNewInputs = _hasNewInputs,
                 OutputsJson = _outputs,
-                Error = _error,
+                Error = error,
                 Events = _events is null ? [] : [.. _events],
                 Tags = _tags,
                 Metadata = _metadata,
@@ -339,18 +327,16 @@ public sealed class RunTree
     {
         var now = _tracer!.Clock.Now();
         RunSnapshot ended;
-        lock (_gate)
+        lock (Gate)
         {
             if (_isEnded)
                 return false;
             _isEnded = true;
             _outputs = outputs ?? _outputs;
-            _error = error;
-            _endTime = now < StartTime.UtcDateTime ? StartTime : new DateTimeOffset(now);
-            ended = Snapshot();
+            _endTicks = Math.Max(now.Ticks, StartTime.UtcTicks);
+            ended = Snapshot(error);
             _inputs = null;
             _outputs = null;
-            _error = null;
             _events = null;
         }
 
@@ -379,7 +365,7 @@ public sealed class RunTree
 
     private void Edit<TValue>(Action<RunTree, TValue> edit, TValue value)
     {
-        lock (_gate)
+        lock (Gate)
         {
             if (_isEnded)
                 Telemetry.Count(Fault.EditAfterEnd);
@@ -390,11 +376,10 @@ public sealed class RunTree
 
     private RunContext BuildContext()
     {
-        lock (_gate)
+        lock (Gate)
         {
             _isMetadataOwned = false;
-            var identity = new DottedOrder.Identity(TraceId, Id, ParentRunId, StartTime.UtcDateTime);
-            return _context ??= new RunContext(identity, DottedOrder, Project, Address, _tags, _metadata);
+            return _context ??= new RunContext(_start.Identity, _tags, _metadata);
         }
     }
 }

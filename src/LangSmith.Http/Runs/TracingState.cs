@@ -31,9 +31,9 @@ internal sealed class TracingState
     internal IReadOnlyList<string> Warnings => _values.Warnings;
 
     /// <summary>Puts new options into force. The caller has validated them.</summary>
-    internal void Apply(LangSmithOptions options) => _values = Read(options);
+    internal void Apply(LangSmithOptions options, bool isEnabled) => _values = Read(options) with { IsEnabled = isEnabled };
 
-    /// <summary>Reads what the process's environment says; options that nothing has configured yet leave the rest to it.</summary>
+    /// <summary>Reads options from the process's environment.</summary>
     internal static LangSmithOptions ReadProcess()
     {
         var environment = new LangSmithOptions();
@@ -43,7 +43,8 @@ internal sealed class TracingState
 
     private static Values Read(LangSmithOptions options)
     {
-        var environment = ReadProcess();
+        // A container has configured its options. Others get from the environment what they leave unset.
+        var environment = options.Notes.IsConfigured ? options : ReadProcess();
         var destination = options is { Project: null, AgentAddress: null } ? environment : options;
         var address = destination.AgentAddress is { } given ? AgentAddress.Normalize(given) : null;
         return new(
@@ -52,7 +53,7 @@ internal sealed class TracingState
             address is null ? destination.Project ?? "default" : null,
             address,
             PayloadSerializer.WithResolver(options.JsonSerializerOptions),
-            [.. options.Notes.Warnings.Union(environment.Notes.Warnings)]);
+            environment.Notes.Warnings);
     }
 
     private sealed record Values(

@@ -113,21 +113,6 @@ public sealed class CollectorRecorderTests
             Assert.That(JsonNode.DeepEquals(JsonNode.Parse(run.Metadata[key].GetRawText()), JsonSerializer.SerializeToNode(value)), key);
     }
 
-    [Test]
-    public void OnStart_PayloadReadByAnotherRecorder_IsNotParsedInTheStore()
-    {
-        var collector = new LangSmithCollector();
-        var other = new InMemoryRunRecorder();
-        Recording.Tracer(other).Run("ask", static _ => 1, new { question = "why" });
-        var run = other.Runs.Single();
-
-        collector.CreateRecorder("svc").OnStart(run);
-
-        var stored = collector.Store.Run(run.Id)!.Record.Run.InputsJson!;
-        Assert.That(stored, Is.Not.SameAs(run.InputsJson));
-        Assert.That(stored.Utf8.SequenceEqual(run.InputsJson!.Utf8));
-    }
-
     [TestCase("")]
     [TestCase(" ")]
     [TestCase(null)]

@@ -48,16 +48,89 @@ public sealed class PrecedenceTests : CleanEnvironment
 
         Assert.That(actual, Is.EqualTo(row.Expect(code, variable, section)));
         var warnings = lines.Ours.Where(static line => line.Event.Name == "ConfigurationWarning").Select(static line => line.Text).ToList();
-        if (actual == Fails || row.Setting == "Enabled")
+        if (actual == Fails)
             return;
-        // Project's nonsense variable is blank, and so not set.
-        var isVariableSet = variable == State.Set || (variable == State.Nonsense && row.Setting != "Project");
-        if (isVariableSet && section != State.NotSet)
+        // Project's nonsense is blank, and so not set. Enabled has no order that could be surprising.
+        var (isVariableSet, isSectionSet) = (IsSet(variable), IsSet(section));
+        if (isVariableSet && isSectionSet && row.Setting != "Enabled")
             Assert.That(warnings.Single(text => text.Contains($"LangSmith:{row.Setting}", StringComparison.Ordinal)), Does.StartWith(row.VariableName));
         if (row.Off is not null && variable == State.Nonsense)
-            Assert.That(warnings, Has.Exactly(1).EndsWith("LANGSMITH_TRACING is 'treu', which is neither true nor false and counts as false. Set it to true or false."));
+            Assert.That(warnings, Has.Exactly(1).EqualTo($"{row.VariableName} is '{row.VariableNonsense}', which is neither true nor false and counts as false. Set it to true or false."));
         if (row.Setting == "ApiKey")
             Assert.That(lines.Ours.Select(static line => line.Text), Has.None.Contains("variable").And.None.Contains("section"));
+
+        bool IsSet(State state) => state == State.Set || (state == State.Nonsense && row.Setting != "Project");
+    }
+
+    [TestCase("LangSmith:Enabled=false Other:Enabled=true", "")]
+    [TestCase("LangSmith:Enabled=true Other:Enabled=false", "")]
+    [TestCase("Other:Enabled=true", "LANGSMITH_ENABLED=true LANGCHAIN_ENABLED=false")]
+    public async Task KillSwitch_AnyOfSeveralSourcesIsFalse_NothingIsRecorded(string keys, string environment)
+    {
+        SetAll(environment);
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection(keys.Split(' ').Select(static key => KeyValuePair.Create(key.Split('=')[0], (string?)key.Split('=')[1])));
+        builder.Services.AddLangSmith(builder.Configuration.GetSection("Other")).AddLangSmith(static options => (options.Tracing, options.Enabled) = (true, true));
+        builder.Services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        using var host = builder.Build();
+        await host.StartAsync();
+
+        using var scope = host.Services.GetRequiredService<LangSmithTracer>().StartRun("run");
+
+        Assert.That(scope.Run.IsRecorded, Is.False);
+    }
+
+    [TestCase("LANGSMITH_AGENT_ID=x")]
+    [TestCase("LANGSMITH_AGENT_ID=x LANGSMITH_AGENT_ENVIRONMENT=local LANGSMITH_PROJECT=prod")]
+    public void Destination_VariablesAreBroken_TheSectionDoesNotHideIt(string environment)
+    {
+        SetAll(environment);
+        using var host = Host(new LogLines(), [new("LangSmith:Project", "dev")], static _ => { }, static _ => { });
+
+        Assert.That(() => host.StartAsync(), Throws.InstanceOf<OptionsValidationException>().With.Message.Contains("LANGSMITH_AGENT_ID"));
+    }
+
+    [TestCase("LANGSMITH_PROJECT", "LangSmith:Project", "shop")]
+    [TestCase("LANGSMITH_TRACING", "LangSmith:Tracing", "true")]
+    [TestCase("LANGSMITH_ENABLED", "LangSmith:Enabled", "true")]
+    [TestCase("LANGSMITH_TRACING_SAMPLING_RATE", "LangSmith:SamplingRate", "1")]
+    [TestCase("LANGSMITH_HIDE_INPUTS", "LangSmith:HideInputs", "true")]
+    [TestCase("LANGSMITH_ENDPOINT", "LangSmith:Endpoint", "http://section")]
+    public async Task Key_InTheWrongVariable_IsNeverQuoted(string variable, string key, string section)
+    {
+        const string Key = "lsv2_pt_0123456789";
+        Set(variable, Key);
+        var lines = new LogLines();
+        var text = "";
+        using var host = Host(lines, [new(key, section)], static _ => { }, static _ => { });
+        try
+        {
+            await host.StartAsync();
+            _ = host.Services.GetRequiredService<LangSmithTracer>();
+        }
+        catch (OptionsValidationException exception)
+        {
+            text = exception.Message;
+        }
+
+        Assert.That(lines.Ours.Select(static line => line.Text).Append(text), Has.None.Contains(Key).And.Some.Contains(variable));
+    }
+
+    [Test]
+    public async Task Reload_KillSwitchBesideAnInvalidOption_IsFollowed()
+    {
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddLangSmith(static options => options.Tracing = true).AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        using var host = builder.Build();
+        await host.StartAsync();
+        var tracer = host.Services.GetRequiredService<LangSmithTracer>();
+        builder.Configuration["LangSmith:Enabled"] = "false";
+        builder.Configuration["LangSmith:Project"] = " ";
+        ((IConfigurationRoot)builder.Configuration).Reload();
+
+        using var scope = tracer.StartRun("run");
+
+        Assert.That(scope.Run.IsRecorded, Is.False);
     }
 
     [TestCase(null, null, null, true)]

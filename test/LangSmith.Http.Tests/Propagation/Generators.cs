@@ -62,7 +62,8 @@ internal static class Generators
         for (var i = 0; i < depth; i++)
             dottedOrder = DottedOrder.Append(dottedOrder, DateTime.UnixEpoch.AddSeconds(i), RunClock.NewId(DateTime.UnixEpoch.AddSeconds(i)));
         Assert.That(DottedOrder.TryParse(dottedOrder, DateTimeOffset.UtcNow, out var parsed), Is.EqualTo(ExtractResult.Extracted));
-        return new RunContext(parsed, dottedOrder!, project, address, tags, metadata);
+        return new RunContext(
+            new RunIdentity(parsed.TraceId, parsed.RunId, parsed.ParentRunId, dottedOrder!, parsed.EarliestChildStart, project, address), tags, metadata);
     }
 
     private static Gen<string> Noise() => Gen.OneOf(

@@ -28,6 +28,55 @@ public class PayloadTests
         yield return new TestCaseData(JsonDocument.Parse("\"\\ud800\"").RootElement, "{\"KEY\":\"\\ud800\"}").SetArgDisplayNames("lone surrogate in json");
     }
 
+    private static IEnumerable<TestCaseData> BrokenJson()
+    {
+        var withComments = JsonDocument.Parse("{ \"a\": 1, /* why */ \"b\": [2,], }", new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        yield return new TestCaseData(withComments.RootElement, """{"a":1,"b":[2]}""").SetArgDisplayNames("comments and trailing commas");
+        yield return new TestCaseData(new Silent(), "Silent").SetArgDisplayNames("converter that writes nothing");
+        yield return new TestCaseData(new Torn(), "Torn").SetArgDisplayNames("converter that writes half a value");
+    }
+
+    [TestCaseSource(nameof(BrokenJson))]
+    public void Payload_ThatIsNoStrictJson_NeverFailsTheCall(object value, string expected)
+    {
+        var result = _tracer.Run(
+            "run",
+            run =>
+            {
+                run.AddMetadata("added", value);
+                run.AddEvent("event", value);
+                return value;
+            },
+            value,
+            new RunOptions { Metadata = [new("given", value)] });
+
+        Assert.That(result, Is.SameAs(value).Or.EqualTo(value));
+        var run = _recorder.Runs.Single();
+        foreach (var json in (string?[])[run.Inputs.Text(), run.Outputs.Text(), run.Metadata["added"].GetRawText(), run.Metadata["given"].GetRawText(), run.Events[0].Payload.Text()])
+            Assert.That(json, Does.Contain(expected));
+        using (TracingContext.With(metadata: [new("with", value)]))
+            Assert.That(_tracer.Run("below", static run => run.Metadata["with"].GetRawText()), Does.Contain(expected));
+    }
+
+    [JsonConverter(typeof(Writes))]
+    private sealed class Silent;
+
+    [JsonConverter(typeof(Writes))]
+    private sealed class Torn;
+
+    private sealed class Writes : JsonConverter<object>
+    {
+        public override bool CanConvert(Type typeToConvert) => true;
+
+        public override object Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+
+        public override void Write(Utf8JsonWriter writer, object value, JsonSerializerOptions options)
+        {
+            if (value is Torn)
+                writer.WriteRawValue("{\"half\":", skipInputValidation: true);
+        }
+    }
+
     [SetUp]
     public void SetUp()
     {

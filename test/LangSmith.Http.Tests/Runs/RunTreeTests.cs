@@ -135,7 +135,6 @@ public class RunTreeTests
             Assert.That(scope.Run.Events, Is.Empty);
             Assert.That(scope.Run.Inputs, Is.Null);
             Assert.That(scope.Run.Outputs, Is.Null);
-            Assert.That(scope.Run.Error, Is.Null);
             Assert.That(scope.Run.ToHeaders(), Is.EqualTo(headers));
         });
     }

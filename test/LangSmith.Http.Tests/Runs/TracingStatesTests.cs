@@ -111,7 +111,6 @@ public class TracingStatesTests
         {
             Assert.That(scope.Run.IsEnded, Is.True);
             Assert.That(scope.Run.Inputs, Is.Null);
-            Assert.That(scope.Run.Error, Is.Null);
             Assert.That(scope.Run.Metadata, Is.Empty);
             Assert.That(scope.Run.ToHeaders(), Is.Empty);
             Assert.That(scope.Run.Context.Tags, Is.Empty);

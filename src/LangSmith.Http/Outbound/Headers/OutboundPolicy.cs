@@ -20,7 +20,7 @@ internal sealed class OutboundPolicy
 
     internal bool HasTargets => _targets.Length > 0;
 
-    /// <summary>Makes the policy of a client; the one of the defaults is shared.</summary>
+    /// <summary>Creates a client's policy. Clients with default options share one.</summary>
     internal static OutboundPolicy Create(IReadOnlyCollection<OutboundTarget> targets, int maxBaggageBytes, FrozenSet<string>? metadataKeys)
     {
         var format = maxBaggageBytes == HeaderFormat.DefaultMaxBaggageBytes && metadataKeys is null

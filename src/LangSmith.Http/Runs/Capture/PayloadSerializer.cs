@@ -29,10 +29,11 @@ internal static partial class PayloadSerializer
             {
                 null or JsonElement { ValueKind: JsonValueKind.Undefined } => "null"u8.ToArray(),
                 string text => Serialize(text),
-                JsonElement element => RawJson.GetUtf8(element),
+                JsonElement element => Normalize(element),
                 JsonPayload payload => payload.Utf8.ToArray(),
                 _ when IsLeftAlone(value.GetType()) => throw new NotSupportedException("The value is work still to be done, or an HTTP message; tracing leaves it alone."),
-                _ => JsonSerializer.SerializeToUtf8Bytes(value, options.GetTypeInfo(value.GetType())),
+                // A converter may write nothing, or text that is no JSON.
+                _ => RawJson.Validate(JsonSerializer.SerializeToUtf8Bytes(value, options.GetTypeInfo(value.GetType()))),
             };
         }
         catch (Exception exception)
@@ -43,29 +44,25 @@ internal static partial class PayloadSerializer
         }
     }
 
+    // The text as it came; without the comments and trailing commas that its document may have allowed.
+    private static byte[] Normalize(JsonElement element)
+    {
+        var utf8 = RawJson.GetUtf8(element);
+        return RawJson.IsValid(utf8) ? utf8 : RawJson.Write(element, static (writer, element) => element.WriteTo(writer));
+    }
+
     internal static byte[] Serialize(string text) => JsonSerializer.SerializeToUtf8Bytes(text, Json.String);
 
     internal static byte[] Serialize(IEnumerable<string> values) => JsonSerializer.SerializeToUtf8Bytes(values, Json.IEnumerableString);
 
-    /// <summary>Serialises an object with one property, <c>{"name":value}</c>.</summary>
-    internal static byte[] Wrap(string name, byte[] value) => RawJson.Write((name, value), static (writer, state) =>
-    {
-        writer.WriteStartObject();
-        writer.WritePropertyName(state.name);
-        writer.WriteRaw(state.value);
-        writer.WriteEndObject();
-    });
+    /// <summary>Puts a value into an object with one property. The name needs no escapes.</summary>
+    internal static byte[] Wrap(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => [.. "{\""u8, .. name, .. "\":"u8, .. value, .. "}"u8];
 
     /// <summary>Serialises an object of values that are JSON already.</summary>
     internal static byte[] Wrap(IReadOnlyDictionary<string, JsonElement> values) => RawJson.Write(values, static (writer, values) =>
     {
         writer.WriteStartObject();
-        foreach (var (name, value) in values)
-        {
-            writer.WritePropertyName(name);
-            writer.WriteRaw(value);
-        }
-
+        writer.WriteProperties(values);
         writer.WriteEndObject();
     });
 

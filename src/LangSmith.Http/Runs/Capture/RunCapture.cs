@@ -11,9 +11,9 @@ internal sealed class RunCapture(IRunRedactor? redactor, Func<JsonSerializerOpti
 {
     private const string Withheld = "(withheld: the redactor failed)";
 
-    internal JsonPayload? Inputs(object? inputs) => CaptureObject(RunPart.Inputs, inputs, "input");
+    internal JsonPayload? Inputs(object? inputs) => CaptureObject(RunPart.Inputs, inputs, "input"u8);
 
-    internal JsonPayload? Outputs(object? outputs) => CaptureObject(RunPart.Outputs, outputs, "output");
+    internal JsonPayload? Outputs(object? outputs) => CaptureObject(RunPart.Outputs, outputs, "output"u8);
 
     internal JsonPayload? Event(object? payload) => payload is null ? null : Redact(RunPart.Event, new JsonPayload(Serialize(payload)));
 
@@ -68,13 +68,13 @@ internal sealed class RunCapture(IRunRedactor? redactor, Func<JsonSerializerOpti
         return json;
     }
 
-    private JsonPayload? CaptureObject(RunPart part, object? value, string name)
+    private JsonPayload? CaptureObject(RunPart part, object? value, ReadOnlySpan<byte> name)
     {
         if (value is null)
             return null;
         var payload = value as JsonPayload ?? new JsonPayload(Serialize(value));
         if (!payload.IsObject)
-            payload = new JsonPayload(PayloadSerializer.Wrap(name, payload.Utf8.ToArray()));
+            payload = new JsonPayload(PayloadSerializer.Wrap(name, payload.Utf8));
         return Redact(part, payload) ?? new JsonPayload(PayloadSerializer.Wrap(name, PayloadSerializer.Serialize(Withheld)));
     }
 

@@ -4,11 +4,10 @@ using LangSmith.Http.AspNetCore.Diagnostics;
 using LangSmith.Http.AspNetCore.Inbound;
 using LangSmith.Http.AspNetCore.Trust;
 using LangSmith.Http.DependencyInjection;
+using LangSmith.Http.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-
-using LangSmith.Http.Diagnostics;
 
 namespace Microsoft.AspNetCore.Builder;
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using LangSmith.Http.AspNetCore.Diagnostics;
 using LangSmith.Http.AspNetCore.Trust;
+using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Runs;
 using LangSmith.Http.Runs.Capture;
 using Microsoft.AspNetCore.Diagnostics;
@@ -10,8 +11,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.Logging;
-
-using LangSmith.Http.Diagnostics;
 
 namespace LangSmith.Http.AspNetCore.Inbound;
 

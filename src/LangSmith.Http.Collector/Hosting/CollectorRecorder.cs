@@ -39,7 +39,7 @@ internal sealed class CollectorRecorder(TraceStore store, string service) : IRun
     {
         writer.WriteStartArray();
         foreach (var item in events)
-            item.WriteTo(writer, withPayload: true);
+            item.WriteTo(writer);
         writer.WriteEndArray();
     }
 

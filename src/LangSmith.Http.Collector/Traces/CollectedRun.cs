@@ -1,7 +1,5 @@
 using System.Text.Json;
 using LangSmith.Http.Collector.Model;
-using LangSmith.Http.Propagation;
-using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http;
 
@@ -55,16 +53,16 @@ public sealed class CollectedRun
     public string? Error => Record.Run.Error;
 
     /// <summary>The inputs; null if there are none. Parsed on each read.</summary>
-    public JsonElement? Inputs => Parse(Record.Run.InputsJson);
+    public JsonElement? Inputs => Record.Run.InputsJson?.Element;
 
     /// <summary>The outputs; null if there are none. Parsed on each read.</summary>
-    public JsonElement? Outputs => Parse(Record.Run.OutputsJson);
+    public JsonElement? Outputs => Record.Run.OutputsJson?.Element;
 
     /// <summary>The events, an array; null if there are none. Parsed on each read.</summary>
-    public JsonElement? Events => Parse(Record.Events);
+    public JsonElement? Events => Record.Events?.Element;
 
     /// <summary><c>extra</c> as posted, with <c>metadata</c> and <c>runtime</c>; null if there is none. Parsed on each read.</summary>
-    public JsonElement? Extra => Parse(Record.Extra);
+    public JsonElement? Extra => Record.Extra?.Element;
 
     /// <summary>The metadata, inherited and own. Parsed on each read.</summary>
     public IReadOnlyDictionary<string, JsonElement> Metadata =>
@@ -84,6 +82,4 @@ public sealed class CollectedRun
     /// <summary>Name and id.</summary>
     public override string ToString() => $"{Name} {Id}";
 
-    // Not JsonPayload.Element: the store shares the payload, and would hold the parsed form without counting it.
-    private static JsonElement? Parse(JsonPayload? json) => json is null ? null : RawJson.Parse(json.Utf8);
 }

@@ -10,6 +10,8 @@ internal static class ExportSettingsReader
 {
     private const string DefaultEndpoint = "https://api.smith.langchain.com";
 
+    private static readonly LangSmithExportOptions Defaults = new();
+
     internal static ExportSettings? TryRead(LangSmithExportOptions options, out List<string> errors, Func<bool>? isEnabled = null)
     {
         // A container has configured its options. Others get from the environment what they leave unset.
@@ -37,10 +39,10 @@ internal static class ExportSettingsReader
         {
             if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)
                 || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase))
-                errors.Add($"Headers has '{name}', which describes the body. Remove it: the exporter sets it.");
+                errors.Add($"Headers has '{LangSmithVariables.Mask(name)}', which describes the body. Remove it: the exporter sets it.");
             else if (!HttpToken.IsToken(name) || !IsHeaderValue(value))
             {
-                errors.Add($"Headers has '{(HttpToken.IsToken(name) ? name : "a name")}' that is no HTTP header. "
+                errors.Add($"Headers has '{(HttpToken.IsToken(name) ? LangSmithVariables.Mask(name) : "a name")}' that is no HTTP header. "
                     + "Names are tokens, values have no line breaks.");
             }
         }
@@ -87,6 +89,13 @@ internal static class ExportSettingsReader
         nameof(options.HideInputs) => options.HideInputs is not null,
         nameof(options.HideOutputs) => options.HideOutputs is not null,
         nameof(options.HideMetadata) => options.HideMetadata is not null,
+        nameof(options.MaxQueuedOperations) => options.MaxQueuedOperations != Defaults.MaxQueuedOperations,
+        nameof(options.MaxQueuedBytes) => options.MaxQueuedBytes != Defaults.MaxQueuedBytes,
+        nameof(options.MaxBatchOperations) => options.MaxBatchOperations != Defaults.MaxBatchOperations,
+        nameof(options.FlushInterval) => options.FlushInterval != Defaults.FlushInterval,
+        nameof(options.RequestTimeout) => options.RequestTimeout != Defaults.RequestTimeout,
+        nameof(options.MaxRetryTime) => options.MaxRetryTime != Defaults.MaxRetryTime,
+        nameof(options.ShutdownTimeout) => options.ShutdownTimeout != Defaults.ShutdownTimeout,
         _ => false,
     };
 
@@ -162,8 +171,11 @@ internal static class ExportSettingsReader
     // An address may have a password in it, and its query a key.
     private static string Redact(string text)
     {
-        if (text.Contains('@', StringComparison.Ordinal))
-            text = "…@" + text[(text.LastIndexOf('@') + 1)..];
-        return text.Contains('?', StringComparison.Ordinal) ? text[..text.IndexOf('?', StringComparison.Ordinal)] + "?…" : text;
+        text = LangSmithVariables.Mask(text);
+        var at = text.LastIndexOf('@');
+        if (at >= 0)
+            text = "…@" + text[(at + 1)..];
+        var end = text.AsSpan().IndexOfAny('?', '#');
+        return end >= 0 ? text[..(end + 1)] + "…" : text;
     }
 }

@@ -8,7 +8,7 @@ namespace LangSmith.Http;
 /// <c>LangSmith</c> of <c>IConfiguration</c>, the defaults.
 /// </summary>
 /// <remarks>
-/// The section has a key for each option. Each variable is also read with the prefix <c>LANGCHAIN_</c>. If a variable and
+/// They are read once, when the exporter is made. The section has a key for each option. Each variable is also read with the prefix <c>LANGCHAIN_</c>. If a variable and
 /// the section disagree, one warning names both; the values of keys and headers are never logged.
 /// </remarks>
 public sealed class LangSmithExportOptions

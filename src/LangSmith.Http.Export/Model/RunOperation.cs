@@ -34,6 +34,9 @@ internal sealed class RunOperation
             run = run with { OutputsJson = Hidden };
         if (settings.HideMetadata)
             run = run with { Metadata = RunContext.NoMetadata };
+        // The payload of a new_token event is a token's text, an output. The other SDKs never send it.
+        if (run.Events.Any(IsPayloadHidden))
+            run = run with { Events = [.. run.Events.Select(item => IsPayloadHidden(item) ? item.WithoutPayload() : item)] };
         Run = run;
         _inputs = Bytes.Of(run.InputsJson);
         _payload = Bytes.Of(run.OutputsJson) + Bytes.Of(run.Error);
@@ -43,6 +46,8 @@ internal sealed class RunOperation
             _payload += Bytes.Of(item.Name) + Bytes.Of(item.Json);
         foreach (var tag in run.Tags)
             _payload += Bytes.Of(tag);
+
+        bool IsPayloadHidden(RunEvent item) => item.Json is not null && (settings.HideOutputs || item.Name == "new_token");
     }
 
     private RunOperation(RunOperation start, RunSnapshot run, bool isBare)

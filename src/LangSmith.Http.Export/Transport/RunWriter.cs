@@ -148,11 +148,7 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
     {
         _json.WriteStartArray();
         foreach (var item in events)
-        {
-            // The payload of a new_token event is a token's text, an output. The other SDKs never send it.
-            item.WriteTo(_json, withPayload: !settings.HideOutputs && item.Name != "new_token");
-        }
-
+            item.WriteTo(_json);
         _json.WriteEndArray();
     }
 

@@ -21,8 +21,9 @@ internal sealed class LiveTracingState : IDisposable
         LogWarnings(logger);
         _changes = options.OnChange(_ =>
         {
+            var inForce = validator.LastGood(options, Options.DefaultName);
             // The kill switch counts even if other new options are invalid.
-            State.Apply(validator.LastGood(options, Options.DefaultName), options.Get(Options.DefaultName).Enabled);
+            State.Apply(inForce, inForce.Enabled && options.Get(Options.DefaultName).Enabled);
             LogWarnings(logger);
         });
     }

@@ -3,7 +3,6 @@ using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Outbound.Headers;
 using LangSmith.Http.Outbound.Redirects;
 using LangSmith.Http.Runs;
-using Microsoft.Extensions.Logging;
 
 namespace LangSmith.Http;
 
@@ -89,7 +88,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             var primary = _primary ?? Install();
             var reason = Decide(request, primary);
             OutboundTelemetry.Requests.Add(reason);
-            if (_client.Logger.IsEnabled(LogLevel.Debug))
+            if (_client.IsDebugEnabled)
             {
                 var uri = request.RequestUri is { IsAbsoluteUri: true } absolute ? absolute : null;
                 var name = ReasonCounter<OutboundReason>.Name(reason);

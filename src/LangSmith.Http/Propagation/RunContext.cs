@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
@@ -36,7 +37,8 @@ public sealed class RunContext
     /// <summary>The header that carries everything else: <c>baggage</c>, shared with W3C Baggage.</summary>
     public const string BaggageHeaderName = "baggage";
 
-    internal static readonly IReadOnlyDictionary<string, JsonElement> NoMetadata = new Dictionary<string, JsonElement>();
+    // Shared by all runs without metadata, and so nobody may cast it to something that can be changed.
+    internal static readonly IReadOnlyDictionary<string, JsonElement> NoMetadata = FrozenDictionary<string, JsonElement>.Empty;
 
     // As received, still percent-encoded: decoded when somebody reads it.
     private readonly string? _encodedMetadata;

@@ -18,10 +18,14 @@ internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnl
     /// <summary>Reads a key of the sections; the last section that has it wins.</summary>
     internal Setting Section(string key) => InSections(key).LastOrDefault(new Setting(key, null));
 
+    /// <summary>Reads two keys that exclude each other: of the last section that has one of them.</summary>
+    internal (Setting First, Setting Second) Section(string first, string second) => sections
+        .Select(section => (First: Read(section, first), Second: Read(section, second)))
+        .LastOrDefault(static pair => (pair.First.Value ?? pair.Second.Value) is not null);
+
     /// <summary>Reads a key of each section that has it.</summary>
-    internal IEnumerable<Setting> InSections(string key) => sections
-        .Where(section => section[key] is not null)
-        .Select(section => new Setting($"{section.Path}:{key}", section[key]));
+    internal IEnumerable<Setting> InSections(string key) =>
+        sections.Select(section => Read(section, key)).Where(static setting => setting.Value is not null);
 
     /// <summary>Reads the children of a key in all sections, in order.</summary>
     internal IEnumerable<KeyValuePair<string, string?>> Children(string key) => sections
@@ -33,8 +37,7 @@ internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnl
     {
         if (variable.Value is null)
             return section;
-        if (!string.IsNullOrWhiteSpace(section.Value)
-            && !string.Equals(variable.Value, section.Value.Trim(), StringComparison.OrdinalIgnoreCase))
+        if (section.Value is { } other && !IsSame(variable.Value, other))
         {
             notes.Warnings.Add(isSecret
                 ? $"{variable.Source} and {section.Source} differ. {variable.Source} is used."
@@ -64,4 +67,12 @@ internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnl
         notes.Errors.Add((key, $"{notes.Sources[key].Source} is {notes.Sources[key].Quoted}. Set it to {expected}."));
         return null;
     }
+
+    private static bool IsSame(string left, string right) =>
+        string.Equals(left, right, StringComparison.Ordinal)
+        || (bool.TryParse(left, out var flag) && bool.TryParse(right, out var other) && flag == other);
+
+    // Cleaned like a variable: LangSmith__… variables are part of the section, and placeholders are blank.
+    private static Setting Read(IConfigurationSection section, string key) =>
+        new($"{section.Path}:{key}", LangSmithVariables.Clean(section[key]));
 }

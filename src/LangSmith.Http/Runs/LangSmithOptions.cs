@@ -98,8 +98,8 @@ public sealed class LangSmithOptions
         Setting[] switches =
         [
             .. configuration.InSections(nameof(Enabled)),
-            configuration.Variables.Get("LANGCHAIN_ENABLED"),
-            configuration.Variables.Get("LANGSMITH_ENABLED"),
+            .. configuration.Variables.GetAll("LANGCHAIN_ENABLED"),
+            .. configuration.Variables.GetAll("LANGSMITH_ENABLED"),
         ];
         foreach (var setting in switches)
             Enabled = ReadSwitch(nameof(Enabled), setting) ?? true;
@@ -113,7 +113,7 @@ public sealed class LangSmithOptions
     {
         var isSetInCode = !_isDestinationConfigured && (Project ?? AgentAddress) is not null;
         var errors = Notes.Errors
-            .Where(error => error.Option switch { nameof(Tracing) => Tracing is null, nameof(Project) => !isSetInCode, _ => true })
+            .Where(error => error.Option switch { nameof(Enabled) => Enabled, nameof(Tracing) => Tracing is null, nameof(Project) => !isSetInCode, _ => true })
             .Select(static error => error.Message).ToList();
         if (Project is not null && string.IsNullOrWhiteSpace(Project))
             errors.Add("Project is blank. Give the project's name, or leave it null for LANGSMITH_PROJECT.");
@@ -121,7 +121,7 @@ public sealed class LangSmithOptions
             errors.Add("Project and AgentAddress are both set. A run goes to one of them: remove one.");
         else if (AgentAddress is not null && Propagation.AgentAddress.Normalize(AgentAddress) is null)
         {
-            errors.Add($"AgentAddress is '{AgentAddress}'. Write lrn:agents/<id>/environments/<local, development, staging or "
+            errors.Add($"AgentAddress is '{LangSmithVariables.Mask(AgentAddress)}'. Write lrn:agents/<id>/environments/<local, development, staging or "
                 + "production>, the id in lower case letters, digits and hyphens.");
         }
 
@@ -143,7 +143,9 @@ public sealed class LangSmithOptions
             return null;
         }
 
-        Notes.Warnings.Add($"{setting.Source} is {setting.Quoted}, which is neither true nor false and counts as false. Set it to true or false.");
+        var warning = $"{setting.Source} is {setting.Quoted}, which is neither true nor false and counts as false. Set it to true or false.";
+        if (!Notes.Warnings.Contains(warning))
+            Notes.Warnings.Add(warning);
         return false;
     }
 
@@ -151,7 +153,7 @@ public sealed class LangSmithOptions
     private void ReadDestination(ConfigurationReader configuration)
     {
         var (project, address) = ReadDestination(configuration.Variables);
-        var (projectInSection, addressInSection) = (configuration.Section(nameof(Project)), configuration.Section(nameof(AgentAddress)));
+        var (projectInSection, addressInSection) = configuration.Section(nameof(Project), nameof(AgentAddress));
         if ((project.Value ?? address.Value) is null)
             (project, address) = (projectInSection, addressInSection);
         else

@@ -1,6 +1,6 @@
 using System.Reflection;
-using LangSmith.Http.Propagation;
 using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs;
 using LangSmith.Http.Runs.Capture;
 

@@ -22,13 +22,15 @@ public sealed class RunEvent
 
     internal JsonPayload? Json { get; init; }
 
+    internal RunEvent WithoutPayload() => new() { Name = Name, Time = Time };
+
     /// <summary>Writes the event as LangSmith's API has it.</summary>
-    internal void WriteTo(Utf8JsonWriter writer, bool withPayload)
+    internal void WriteTo(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
         writer.WriteString("name", Name);
         writer.WriteTime("time", Time);
-        if (withPayload && Json is { } payload)
+        if (Json is { } payload)
         {
             writer.WritePropertyName("kwargs");
             writer.WriteRaw(payload.Utf8);

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs.Capture;
@@ -72,7 +73,7 @@ public sealed record RunSnapshot
     /// <summary>When the run started, in UTC and whole microseconds.</summary>
     public required DateTimeOffset StartTime
     {
-        get => new(Identity.EarliestChildStart);
+        get => new(Identity.EarliestChildStart.Ticks, TimeSpan.Zero);
         init => Identity = Identity with { EarliestChildStart = value.UtcDateTime };
     }
 
@@ -132,6 +133,13 @@ public sealed record RunSnapshot
     public RunSnapshot()
     {
     }
+
+    /// <summary>Two snapshots are equal if they are the same object: payloads have no equality.</summary>
+    /// <param name="other">The other snapshot.</param>
+    public bool Equals(RunSnapshot? other) => ReferenceEquals(this, other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => RuntimeHelpers.GetHashCode(this);
 
     /// <summary>Name and dotted order; no payload.</summary>
     public override string ToString() => $"{Name} {DottedOrder}";

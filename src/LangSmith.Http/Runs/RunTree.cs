@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LangSmith.Http.Runs.Capture;
 using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs;
+using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http;
 

@@ -5,6 +5,6 @@ internal readonly record struct Setting(string Source, string? Value)
 {
     internal bool IsVariable { get; init; }
 
-    /// <summary>The value as messages quote it. An API key in the wrong place must not be logged.</summary>
-    internal string Quoted => LangSmithVariables.LooksLikeKey(Value) ? "an API key" : $"'{Value}'";
+    /// <summary>The value as messages quote it.</summary>
+    internal string Quoted => $"'{LangSmithVariables.Mask(Value)}'";
 }

@@ -19,13 +19,13 @@ public sealed class ArchitectureTests
 
         LangSmith.Http.AspNetCore
           Diagnostics: core Diagnostics
-          Trust: Diagnostics, core
+          Trust: Diagnostics, core Runs
           Inbound: Trust
           DependencyInjection: everything, core DependencyInjection
 
         LangSmith.Http.Export
           Diagnostics: core Diagnostics
-          Model: Diagnostics, core
+          Model: Diagnostics, core Runs
           Queue: Model
           Transport: Model
           Pump: Queue, Transport
@@ -33,7 +33,7 @@ public sealed class ArchitectureTests
           DependencyInjection: everything, core DependencyInjection
 
         LangSmith.Http.Collector
-          Model: core
+          Model: core Runs
           Validation: Model
           Traces: Validation
           Web: Model

@@ -65,6 +65,8 @@ public sealed class PrecedenceTests : CleanEnvironment
     [TestCase("LangSmith:Enabled=false Other:Enabled=true", "")]
     [TestCase("LangSmith:Enabled=true Other:Enabled=false", "")]
     [TestCase("Other:Enabled=true", "LANGSMITH_ENABLED=true LANGCHAIN_ENABLED=false")]
+    [TestCase("LANGSMITH_ENABLED=true", "LANGSMITH_ENABLED=false")]
+    [TestCase("LANGSMITH_ENABLED=false", "LANGSMITH_ENABLED=true")]
     public async Task KillSwitch_AnyOfSeveralSourcesIsFalse_NothingIsRecorded(string keys, string environment)
     {
         SetAll(environment);
@@ -96,10 +98,14 @@ public sealed class PrecedenceTests : CleanEnvironment
     [TestCase("LANGSMITH_TRACING_SAMPLING_RATE", "LangSmith:SamplingRate", "1")]
     [TestCase("LANGSMITH_HIDE_INPUTS", "LangSmith:HideInputs", "true")]
     [TestCase("LANGSMITH_ENDPOINT", "LangSmith:Endpoint", "http://section")]
+    [TestCase("LANGSMITH_ENDPOINT=https://x.test/#token=", "LangSmith:Endpoint", "http://section")]
+    [TestCase("LANGSMITH_ENDPOINT=x-api-key: ", "LangSmith:Endpoint", "http://section")]
     public async Task Key_InTheWrongVariable_IsNeverQuoted(string variable, string key, string section)
     {
         const string Key = "lsv2_pt_0123456789";
-        Set(variable, Key);
+        var parts = variable.Split('=', 2);
+        variable = parts[0];
+        Set(variable, parts.ElementAtOrDefault(1) + Key);
         var lines = new LogLines();
         var text = "";
         using var host = Host(lines, [new(key, section)], static _ => { }, static _ => { });
@@ -125,12 +131,51 @@ public sealed class PrecedenceTests : CleanEnvironment
         await host.StartAsync();
         var tracer = host.Services.GetRequiredService<LangSmithTracer>();
         builder.Configuration["LangSmith:Enabled"] = "false";
-        builder.Configuration["LangSmith:Project"] = " ";
+        builder.Configuration["LangSmith:AgentAddress"] = "nonsense";
         ((IConfigurationRoot)builder.Configuration).Reload();
+        using (var scope = tracer.StartRun("run"))
+            Assert.That(scope.Run.IsRecorded, Is.False);
 
-        using var scope = tracer.StartRun("run");
+        builder.Configuration["LangSmith:AgentAddress"] = null;
+        ((IConfigurationRoot)builder.Configuration).Reload();
+        builder.Configuration["LangSmith:Enabled"] = "off";
+        ((IConfigurationRoot)builder.Configuration).Reload();
+        using (var scope = tracer.StartRun("run"))
+            Assert.That(scope.Run.IsRecorded, Is.False, "what was off stays off until the options are valid");
+    }
 
-        Assert.That(scope.Run.IsRecorded, Is.False);
+    [TestCase("\"prod\"", "prod")]
+    [TestCase(" prod ", "prod")]
+    [TestCase("", "default")]
+    public async Task Section_ValueAsPeopleWriteIt_IsRead(string value, string expected) =>
+        Assert.That(await StartAsync(new LogLines(), Rows[1], null, null, value, false), Is.EqualTo(expected));
+
+    [Test]
+    public async Task Destination_OfAGivenSection_WinsOverTheOtherKindInLangSmith()
+    {
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration["LangSmith:Project"] = "p";
+        builder.Configuration["Other:AgentAddress"] = "lrn:agents/a/environments/local";
+        builder.Services.AddLangSmith(builder.Configuration.GetSection("Other")).AddLangSmith(static options => options.Tracing = true);
+        builder.Services.AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        using var host = builder.Build();
+        await host.StartAsync();
+
+        using var scope = host.Services.GetRequiredService<LangSmithTracer>().StartRun("run");
+
+        Assert.That((scope.Run.Project, scope.Run.Address), Is.EqualTo(((string?)null, "lrn:agents/a/environments/local")));
+    }
+
+    [Test]
+    public async Task Code_BesideANonsenseSection_Wins()
+    {
+        using var host = Host(
+            new LogLines(), [new("LangSmith:MaxRetryTime", "long"), new("LangSmith:MaxQueuedOperations", "many")], static _ => { },
+            static options => (options.MaxRetryTime, options.MaxQueuedOperations) = (TimeSpan.FromSeconds(5), 7));
+
+        await host.StartAsync();
+
+        Assert.That(host.Services.GetRequiredService<IOptions<LangSmithExportOptions>>().Value.MaxQueuedOperations, Is.EqualTo(7));
     }
 
     [TestCase(null, null, null, true)]
@@ -334,9 +379,9 @@ public sealed class PrecedenceTests : CleanEnvironment
 
         public string Expect(State code, State variable, State section)
         {
-            // Any false wins, and a section is checked whatever else is set.
+            // Any false wins.
             if (Setting == "Enabled")
-                return section == State.Nonsense ? Fails : code == State.Set || variable != State.NotSet || section == State.Set ? "False" : Default;
+                return code == State.Set || variable != State.NotSet || section == State.Set ? "False" : section == State.Nonsense ? Fails : Default;
             if (code != State.NotSet)
                 return code == State.Set ? CodeValue : Fails;
             // A blank variable is not set.
@@ -345,7 +390,7 @@ public sealed class PrecedenceTests : CleanEnvironment
             return section switch
             {
                 State.Set => SectionValue,
-                State.Nonsense => Fails,
+                State.Nonsense => Setting == "Project" ? Default : Fails,
                 _ => Default,
             };
         }

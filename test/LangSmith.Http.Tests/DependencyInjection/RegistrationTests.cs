@@ -181,7 +181,7 @@ public sealed class RegistrationTests
     public async Task Start_BadOptions_FailNamingOptionClientAndRemedy()
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["LangSmith:Enabled"] = "yes", ["LangSmith:Project"] = " " });
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["LangSmith:Enabled"] = "yes", ["LangSmith:AgentAddress"] = "a/local" });
         builder.Services.AddHttpClient("answers").AddLangSmithPropagation(static options =>
         {
             options.Targets.Add("answers.internal");
@@ -193,7 +193,7 @@ public sealed class RegistrationTests
         Assert.That(messages, Is.EquivalentTo(new[]
         {
             "LangSmithOptions: LangSmith:Enabled is 'yes'. Set it to true or false.",
-            "LangSmithOptions: Project is blank. Give the project's name, or leave it null for LANGSMITH_PROJECT.",
+            "LangSmithOptions: AgentAddress is 'a/local'. Write lrn:agents/<id>/environments/<local, development, staging or production>, the id in lower case letters, digits and hyphens.",
             "LangSmithPropagationOptions of HttpClient 'answers': Targets: 'answers.internal' is not an origin. Write scheme, host and optional port, such as 'https://answers.internal', 'https://*.internal' or 'http://127.0.0.1:8080'.",
             "LangSmithPropagationOptions of HttpClient 'answers': MaxBaggageBytes is 1048576. Set it to a number of bytes from 0 to 8192.",
         }));
@@ -219,7 +219,7 @@ public sealed class RegistrationTests
 
         Assert.That((await Send("https://answers.internal/"))["baggage"], Is.EqualTo(new[] { "langsmith-project=first" }));
 
-        configuration["LangSmith:Project"] = " ";
+        configuration["LangSmith:AgentAddress"] = "nonsense";
         configuration["Client:Targets:0"] = "nonsense";
         ((IConfigurationRoot)configuration).Reload();
         ((IConfigurationRoot)configuration).Reload();
@@ -228,6 +228,7 @@ public sealed class RegistrationTests
         Assert.That(lines.Ours.Count(static line => line.Event.Name == "BadReload"), Is.EqualTo(2), "one for each kind of options");
         Assert.That(counts["langsmith.http.faults:bad_reload"], Is.EqualTo(4));
 
+        configuration["LangSmith:AgentAddress"] = null;
         configuration["LangSmith:Project"] = "second";
         configuration["Client:Targets:0"] = "https://other.internal";
         ((IConfigurationRoot)configuration).Reload();
@@ -256,7 +257,7 @@ public sealed class RegistrationTests
         await host.StartAsync();
 
         builder.Configuration["Client:Targets:0"] = "nonsense";
-        builder.Configuration["LangSmith:Project"] = " ";
+        builder.Configuration["LangSmith:AgentAddress"] = "nonsense";
         ((IConfigurationRoot)builder.Configuration).Reload();
 
         using var scope = host.Services.GetRequiredService<LangSmithTracer>().StartRun("ask");

@@ -114,7 +114,7 @@ internal static class ApiPrinter
     }
 
     private static string DescribeAttributes(ISymbol symbol) => string.Concat(symbol.GetAttributes()
-        .Select(static item => (Name: item.AttributeClass!.Name.Replace("Attribute", "", StringComparison.Ordinal), Item: item))
+        .Select(static item => (Name: item.AttributeClass!.Name[..^"Attribute".Length], Item: item))
         .Where(static item => ShownAttributes.Contains(item.Name))
         .OrderBy(static item => item.Name, StringComparer.Ordinal)
         .Select(static item => $"[{item.Name}{DescribeArguments(item.Item)}] "));

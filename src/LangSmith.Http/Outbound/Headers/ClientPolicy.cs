@@ -7,7 +7,7 @@ namespace LangSmith.Http.Outbound.Headers;
 /// <summary>One client: its policy, replaced when its options change, and its log.</summary>
 internal sealed class ClientPolicy(string name, OutboundPolicy policy, ILogger logger)
 {
-    private readonly ILogger _quiet = QuietLogger.Wrap(logger);
+    private readonly bool _isSilent = logger is NullLogger;
     private readonly LogThrottle _faults = new();
     private readonly LogThrottle _warnings = new();
     private volatile OutboundPolicy _current = policy;
@@ -20,8 +20,11 @@ internal sealed class ClientPolicy(string name, OutboundPolicy policy, ILogger l
 
     internal string Name { get; } = name;
 
-    /// <summary>The application's logger, for each request's debug line. The handler catches what it throws.</summary>
-    internal ILogger Logger { get; } = logger;
+    internal ILogger Logger { get; } = QuietLogger.Wrap(logger);
+
+    /// <summary>Whether each request is to be logged. Asked before every request: a client without a log answers at once.</summary>
+    internal bool IsDebugEnabled =>
+        !_isSilent && NeverThrow.Run(logger, static logger => logger.IsEnabled(LogLevel.Debug), fallback: false, out _);
 
     internal OutboundPolicy Current
     {
@@ -34,13 +37,13 @@ internal sealed class ClientPolicy(string name, OutboundPolicy policy, ILogger l
     {
         OutboundTelemetry.Requests.Add(OutboundReason.Failed);
         if (_faults.TryPass())
-            Log.OutboundFailed(_quiet, exception);
+            Log.OutboundFailed(Logger, exception);
     }
 
     /// <summary>Logs once that redirects go unseen.</summary>
     internal void WarnOfUnseenRedirects(string cause)
     {
         if (_warnings.TryPass())
-            Log.RedirectsUnseen(_quiet, Name, cause);
+            Log.RedirectsUnseen(Logger, Name, cause);
     }
 }

@@ -1,5 +1,5 @@
-using LangSmith.Http.Runs;
 using LangSmith.Http.Outbound.Headers;
+using LangSmith.Http.Runs;
 
 namespace LangSmith.Http.Outbound.Redirects;
 

@@ -36,7 +36,8 @@ internal static class InboundHeaders
             length += line?.Length ?? 0;
         if (length > BaggageLine.MaxReadLength)
             return InboundReason.TooLong;
-        return ReasonCounter<ExtractResult>.Name(RunContext.Extract(headers, static (headers, name) => headers[name], out caller, timeProvider));
+        var result = RunContext.Extract(headers, static (headers, name) => headers[name], out caller, timeProvider);
+        return ReasonCounter<ExtractResult>.Name(result);
     }
 
     /// <summary>Takes everything of ours out, so that nothing in the request relays it. Foreign members stay.</summary>

@@ -218,7 +218,10 @@ internal sealed class LangSmithTracingMiddleware(
     private static void SetStatusCode(RunTree run, int statusCode)
     {
         if (run.IsRecorded)
-            run.SetOutputs(Outputs.GetOrAdd(statusCode, static statusCode => new JsonPayload(PayloadSerializer.Wrap(PayloadSerializer.SerializeAll([new("status_code", statusCode)])))));
+        {
+            run.SetOutputs(Outputs.GetOrAdd(
+                statusCode, static code => new JsonPayload(PayloadSerializer.Wrap(PayloadSerializer.SerializeAll([new("status_code", code)])))));
+        }
     }
 
     // What the server answers, unless something further out answers for it.

@@ -15,7 +15,7 @@ internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger
         for (var i = 0; i < rules.Count; i++)
         {
             var rule = rules[i];
-            // The rules are the user's, and what they look at is the caller's: a rule that throws trusts nobody.
+            // A rule is the user's code, and it reads the caller's request: a rule that throws does not match.
             var (isTrusted, failure) = await NeverThrow.RunAsync(context, rule.Matches, fallback: false).ConfigureAwait(false);
             if (isTrusted)
                 return true;

@@ -40,7 +40,7 @@ public static class LangSmithExportServiceCollectionExtensions
             return services;
 
         services.AddOptions<LangSmithExportOptions>().ValidateOnStart();
-        // Before all code, whatever was configured before this call.
+        // First, so that code wins even if it was registered before this call.
         services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithExportOptions>, ConfigureLangSmithExportOptions>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithExportOptions>, LangSmithExportOptionsValidator>());
         AddClient(services);

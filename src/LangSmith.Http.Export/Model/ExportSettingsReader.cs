@@ -23,9 +23,9 @@ internal static class ExportSettingsReader
             .. environment.Notes.Errors
                 .Where(error => !IsSet(options, error.Option)).Select(static error => error.Message),
         ];
-        var endpoint = ReadEndpoint(Pick(nameof(options.Endpoint), options, environment, static options => options.Endpoint), errors);
-        var key = ReadKey(Pick(nameof(options.ApiKey), options, environment, static options => options.ApiKey), errors);
-        var workspace = ReadWorkspace(Pick(nameof(options.WorkspaceId), options, environment, static options => options.WorkspaceId), errors);
+        var endpoint = ReadEndpoint(Pick(nameof(options.Endpoint), static options => options.Endpoint), errors);
+        var key = ReadKey(Pick(nameof(options.ApiKey), static options => options.ApiKey), errors);
+        var workspace = ReadWorkspace(Pick(nameof(options.WorkspaceId), static options => options.WorkspaceId), errors);
         var rate = options.SamplingRate ?? environment.SamplingRate ?? 1;
         CheckRange(nameof(options.SamplingRate), rate, 0, 1, "0 to 1");
         CheckRange(nameof(options.MaxQueuedOperations), options.MaxQueuedOperations, 1, int.MaxValue, "at least 1");
@@ -64,6 +64,13 @@ internal static class ExportSettingsReader
             Runtime = ExportSettings.DescribeRuntime(options.ServiceName),
         };
 
+        Setting Pick(string option, Func<LangSmithExportOptions, string?> get)
+        {
+            var source = get(options) is null ? environment : options;
+            var value = get(source);
+            return new Setting(source.Notes.SourceOf(option, value), value);
+        }
+
         static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
 
         // NaN compares as less than every number.
@@ -73,13 +80,6 @@ internal static class ExportSettingsReader
             if (value.CompareTo(min) < 0 || value.CompareTo(max) > 0)
                 found.Add(FormattableString.Invariant($"{option} is {value}. Give {range}."));
         }
-    }
-
-    private static Setting Pick(string option, LangSmithExportOptions options, LangSmithExportOptions environment, Func<LangSmithExportOptions, string?> get)
-    {
-        var source = get(options) is null ? environment : options;
-        var value = get(source);
-        return new Setting(source.Notes.SourceOf(option, value), value);
     }
 
     // An option that was set in code does not fail for what configured it before.

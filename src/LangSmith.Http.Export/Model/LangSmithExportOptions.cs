@@ -8,8 +8,9 @@ namespace LangSmith.Http;
 /// <c>LangSmith</c> of <c>IConfiguration</c>, the defaults.
 /// </summary>
 /// <remarks>
-/// They are read once, when the exporter is made. The section has a key for each option. Each variable is also read with the prefix <c>LANGCHAIN_</c>. If a variable and
-/// the section disagree, one warning names both; the values of keys and headers are never logged.
+/// They are read once, when the exporter is made. The section has a key for each option. Each variable is also read with the
+/// prefix <c>LANGCHAIN_</c>. If a variable and the section disagree, one warning names both; the values of keys and headers are
+/// never logged.
 /// </remarks>
 public sealed class LangSmithExportOptions
 {
@@ -117,7 +118,8 @@ public sealed class LangSmithExportOptions
         // An address may have a password in it: values that may be secret are in no warning.
         string? Text(string option, string? variable) => configuration.ReadText(option, variable, Notes, isSecret: true);
 
-        bool? Flag(string option, string variable) => configuration.ReadValue<bool>(option, variable, "true or false", bool.TryParse, Notes);
+        bool? Flag(string option, string variable) =>
+            configuration.ReadValue<bool>(option, variable, "true or false", bool.TryParse, Notes);
 
         double? Rate(string option, string variable) => configuration.ReadValue(
             option,

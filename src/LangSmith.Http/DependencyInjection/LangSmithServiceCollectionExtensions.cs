@@ -51,7 +51,7 @@ public static class LangSmithServiceCollectionExtensions
         if (!services.Any(static service => service.ServiceType == typeof(ContainerConfiguration)))
         {
             services.AddSingleton<ContainerConfiguration>();
-            // Before all code, whatever was configured before this call.
+            // First, so that code wins even if it was registered before this call.
             services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<LangSmithOptions>, ConfigureLangSmithOptions>());
             services.AddSingleton<IOptionsChangeTokenSource<LangSmithOptions>, ConfigureLangSmithOptions>();
         }

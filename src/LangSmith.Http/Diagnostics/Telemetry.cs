@@ -23,5 +23,6 @@ internal static class Telemetry
     /// <summary>Adds to a counter. Never throws: a metric listener runs on the thread of the traced call.</summary>
     internal static void Add(Counter<long> counter, long count, string tag, string value) =>
         NeverThrow.Run(
-            (counter, count, tag: new KeyValuePair<string, object?>(tag, value)), static state => state.counter.Add(state.count, state.tag));
+            (counter, count, tag: new KeyValuePair<string, object?>(tag, value)),
+            static state => state.counter.Add(state.count, state.tag));
 }

@@ -10,7 +10,9 @@ internal static class PropagationTelemetry
         "langsmith.http.extractions", "{carrier}", "Carriers read by what was found (tag: result).", "result");
 
     private static readonly Counter<long> OverBudget = Telemetry.Meter.CreateCounter<long>(
-        "langsmith.http.outbound.over_budget", "{member}", "Members left out of a baggage line to keep it within its budget (tag: member).");
+        "langsmith.http.outbound.over_budget",
+        "{member}",
+        "Members left out of a baggage line to keep it within its budget (tag: member).");
 
     internal static void CountDropped(DroppedMembers dropped)
     {

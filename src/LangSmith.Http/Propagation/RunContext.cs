@@ -37,7 +37,7 @@ public sealed class RunContext
     /// <summary>The header that carries everything else: <c>baggage</c>, shared with W3C Baggage.</summary>
     public const string BaggageHeaderName = "baggage";
 
-    // Shared by all runs without metadata, and so nobody may cast it to something that can be changed.
+    // Frozen: all runs without metadata share it, and a recorder could cast a Dictionary and change it.
     internal static readonly IReadOnlyDictionary<string, JsonElement> NoMetadata = FrozenDictionary<string, JsonElement>.Empty;
 
     // As received, still percent-encoded: decoded when somebody reads it.
@@ -104,7 +104,9 @@ public sealed class RunContext
     /// <summary><see cref="RunIdentity.EarliestChildStart"/>, behind the children that were already started ahead of the clock.</summary>
     internal DateTime ChildFloor => Identity.EarliestChildStart.AddTicks(Volatile.Read(ref _childrenAhead) * TimeSpan.TicksPerMicrosecond);
 
-    /// <summary>A start for a child while the clock is behind <see cref="RunIdentity.EarliestChildStart"/>; each call a microsecond later.</summary>
+    /// <summary>
+    /// A start for a child while the clock is behind <see cref="RunIdentity.EarliestChildStart"/>; each call a microsecond later.
+    /// </summary>
     internal DateTime NextEarliestChildStart()
     {
         var count = Interlocked.Increment(ref _childrenAhead) - 1;

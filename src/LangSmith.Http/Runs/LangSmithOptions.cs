@@ -113,7 +113,13 @@ public sealed class LangSmithOptions
     {
         var isSetInCode = !_isDestinationConfigured && (Project ?? AgentAddress) is not null;
         var errors = Notes.Errors
-            .Where(error => error.Option switch { nameof(Enabled) => Enabled, nameof(Tracing) => Tracing is null, nameof(Project) => !isSetInCode, _ => true })
+            .Where(error => error.Option switch
+            {
+                nameof(Enabled) => Enabled,
+                nameof(Tracing) => Tracing is null,
+                nameof(Project) => !isSetInCode,
+                _ => true,
+            })
             .Select(static error => error.Message).ToList();
         if (Project is not null && string.IsNullOrWhiteSpace(Project))
             errors.Add("Project is blank. Give the project's name, or leave it null for LANGSMITH_PROJECT.");
@@ -121,8 +127,8 @@ public sealed class LangSmithOptions
             errors.Add("Project and AgentAddress are both set. A run goes to one of them: remove one.");
         else if (AgentAddress is not null && Propagation.AgentAddress.Normalize(AgentAddress) is null)
         {
-            errors.Add($"AgentAddress is '{LangSmithVariables.Mask(AgentAddress)}'. Write lrn:agents/<id>/environments/<local, development, staging or "
-                + "production>, the id in lower case letters, digits and hyphens.");
+            errors.Add($"AgentAddress is '{LangSmithVariables.Mask(AgentAddress)}'. Write lrn:agents/<id>/environments/<local, "
+                + "development, staging or production>, the id in lower case letters, digits and hyphens.");
         }
 
         if (JsonSerializerOptions is null)
@@ -143,7 +149,8 @@ public sealed class LangSmithOptions
             return null;
         }
 
-        var warning = $"{setting.Source} is {setting.Quoted}, which is neither true nor false and counts as false. Set it to true or false.";
+        var warning = $"{setting.Source} is {setting.Quoted}, which is neither true nor false and counts as false. "
+            + "Set it to true or false.";
         if (!Notes.Warnings.Contains(warning))
             Notes.Warnings.Add(warning);
         return false;

@@ -6,6 +6,6 @@ namespace LangSmith.Http.Outbound.Headers;
 /// </summary>
 /// <param name="Caller">The caller's foreign members; null if there were none.</param>
 /// <param name="Written">
-/// The line that was written; null if it holds none of our members, because then somebody else may write the very same.
+/// The line that was written; null if it holds no <c>langsmith-*</c> member, because another writer may then write the same.
 /// </param>
 internal sealed record BaggageMerge(string? Caller, string? Written);

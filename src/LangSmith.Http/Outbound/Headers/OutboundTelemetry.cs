@@ -40,10 +40,10 @@ internal enum OutboundReason
     /// <summary>The trace is not recorded: only <c>langsmith-sampled=0</c> is sent.</summary>
     NotSampled,
 
-    /// <summary>The dotted order is over its bound: nothing of ours is sent.</summary>
+    /// <summary>The dotted order is over its bound: no <c>langsmith-*</c> member is sent.</summary>
     OverBudget,
 
-    /// <summary>The client has <c>Targets</c>, and its primary handler follows redirects nobody sees.</summary>
+    /// <summary>The client has <c>Targets</c>, and its primary handler follows redirects that cannot be seen.</summary>
     RedirectsUnseen,
 
     /// <summary>The message is sent again to another origin, where a redirect took it before.</summary>

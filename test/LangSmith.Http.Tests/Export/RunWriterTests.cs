@@ -30,6 +30,27 @@ public sealed class RunWriterTests
         Assert.That(WriteMetadata(json.RootElement), Is.EqualTo("""{"usage_metadata":{"a":1}}"""));
     }
 
+    [TestCase("new_token", false)]
+    [TestCase("retry", true)]
+    public void Operation_PayloadOfAnEvent_IsCountedOnlyIfItIsSent(string name, bool isSent)
+    {
+        var payload = JsonDocument.Parse($"\"{new string('x', 100_000)}\"").RootElement;
+        var run = new RunSnapshot
+        {
+            Id = Guid.NewGuid(),
+            TraceId = Guid.NewGuid(),
+            DottedOrder = "",
+            Name = "run",
+            StartTime = default,
+            Events = [new RunEvent { Name = name, Time = default, Payload = payload }],
+        };
+
+        var operation = new RunOperation(run, isCreate: true, Settings);
+
+        Assert.That(operation.GetLeastBytes(isUpdate: false) > 100_000, Is.EqualTo(isSent));
+        Assert.That(operation.Run.Events.Single().Name, Is.EqualTo(name));
+    }
+
     private static string WriteMetadata(JsonElement outputs)
     {
         var run = new RunSnapshot

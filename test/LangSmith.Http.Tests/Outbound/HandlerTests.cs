@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using RichardSzalay.MockHttp;
 
 namespace LangSmith.Http.Tests;
@@ -78,6 +80,43 @@ public sealed class HandlerTests
             ["langsmith-trace"] = [scope.Run.DottedOrder],
             ["baggage"] = ["langsmith-project=own,tenant=7"],
         }));
+    }
+
+    [Test]
+    public async Task Send_LoggerThrows_TheRequestIsCountedOnceAsInjected()
+    {
+        using var counts = new Counts();
+        var services = new ServiceCollection().AddLogging(static logging => logging.AddProvider(new BrokenLog()).SetMinimumLevel(LogLevel.Debug));
+        services.AddLangSmith(static options => options.Tracing = true).AddSingleton<IRunRecorder, InMemoryRunRecorder>();
+        var stub = new StubHandler();
+        services.AddHttpClient("answers").AddHttpMessageHandler<LangSmithPropagationHandler>().ConfigurePrimaryHttpMessageHandler(() => stub);
+        // The factory's own log lines would throw, too.
+        services.ConfigureHttpClientDefaults(static builder => builder.RemoveAllLoggers());
+        await using var provider = services.BuildServiceProvider();
+        using var scope = provider.GetRequiredService<LangSmithTracer>().StartRun("ask");
+        using var http = provider.GetRequiredService<IHttpClientFactory>().CreateClient("answers");
+
+        using var response = await http.GetAsync(new Uri("https://answers.internal/"));
+
+        Assert.That(stub.Sent.Single()["langsmith-trace"], Is.EqualTo(new[] { scope.Run.DottedOrder }));
+        Assert.That((counts["langsmith.http.outbound:injected"], counts["langsmith.http.outbound:failed"]), Is.EqualTo((1, 0)));
+    }
+
+    private sealed class BrokenLog : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            throw new InvalidOperationException("No log today.");
+
+        public void Dispose()
+        {
+        }
     }
 
     [Test]

@@ -83,11 +83,13 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         // The base class says what is wrong with a null.
         if (request is null)
             return;
+        var isCounted = false;
         try
         {
             var primary = _primary ?? Install();
             var reason = Decide(request, primary);
             OutboundTelemetry.Requests.Add(reason);
+            isCounted = true;
             if (_client.IsDebugEnabled)
             {
                 var uri = request.RequestUri is { IsAbsoluteUri: true } absolute ? absolute : null;
@@ -97,8 +99,9 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         }
         catch (Exception exception)
         {
-            // Nothing of ours may fail a request.
-            _client.Report(exception);
+            // Nothing may fail a request. If it is counted, only the logger can have thrown.
+            if (!isCounted)
+                _client.Report(exception);
         }
     }
 

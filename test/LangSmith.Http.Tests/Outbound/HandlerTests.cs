@@ -82,11 +82,12 @@ public sealed class HandlerTests
         }));
     }
 
-    [Test]
-    public async Task Send_LoggerThrows_TheRequestIsCountedOnceAsInjected()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Send_LoggerThrows_TheRequestIsCountedOnceAsInjected(bool whenAsked)
     {
         using var counts = new Counts();
-        var services = new ServiceCollection().AddLogging(static logging => logging.AddProvider(new BrokenLog()).SetMinimumLevel(LogLevel.Debug));
+        var services = new ServiceCollection().AddLogging(logging => logging.AddProvider(new BrokenLog(whenAsked)).SetMinimumLevel(LogLevel.Debug));
         services.AddLangSmith(static options => options.Tracing = true).AddSingleton<IRunRecorder, InMemoryRunRecorder>();
         var stub = new StubHandler();
         services.AddHttpClient("answers").AddHttpMessageHandler<LangSmithPropagationHandler>().ConfigurePrimaryHttpMessageHandler(() => stub);
@@ -102,14 +103,14 @@ public sealed class HandlerTests
         Assert.That((counts["langsmith.http.outbound:injected"], counts["langsmith.http.outbound:failed"]), Is.EqualTo((1, 0)));
     }
 
-    private sealed class BrokenLog : ILoggerProvider, ILogger
+    private sealed class BrokenLog(bool whenAsked) : ILoggerProvider, ILogger
     {
         public ILogger CreateLogger(string categoryName) => this;
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => true;
+        public bool IsEnabled(LogLevel logLevel) => whenAsked ? throw new InvalidOperationException("No log today.") : true;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             throw new InvalidOperationException("No log today.");

@@ -7,7 +7,6 @@ namespace LangSmith.Http.Outbound.Headers;
 /// <summary>One client: its policy, replaced when its options change, and its log.</summary>
 internal sealed class ClientPolicy(string name, OutboundPolicy policy, ILogger logger)
 {
-    private readonly bool _isSilent = logger is NullLogger;
     private readonly LogThrottle _faults = new();
     private readonly LogThrottle _warnings = new();
     private volatile OutboundPolicy _current = policy;
@@ -22,9 +21,11 @@ internal sealed class ClientPolicy(string name, OutboundPolicy policy, ILogger l
 
     internal ILogger Logger { get; } = QuietLogger.Wrap(logger);
 
-    /// <summary>Whether each request is to be logged. Asked before every request: a client without a log answers at once.</summary>
-    internal bool IsDebugEnabled =>
-        !_isSilent && NeverThrow.Run(logger, static logger => logger.IsEnabled(LogLevel.Debug), fallback: false, out _);
+    /// <summary>
+    /// Whether requests are logged. May throw what the application's logger throws: it is asked for each request, and the
+    /// handler catches everything anyway.
+    /// </summary>
+    internal bool IsDebugEnabled => logger.IsEnabled(LogLevel.Debug);
 
     internal OutboundPolicy Current
     {

@@ -8,8 +8,7 @@ namespace LangSmith.Http.Propagation;
 /// <param name="ParentRunId">The parent's id; null on a root.</param>
 /// <param name="DottedOrder">The path from the root to the run.</param>
 /// <param name="EarliestChildStart">
-/// No child may start before this, whatever the clocks say: its segment must not sort before the run's. Of a run of this
-/// process it is the start.
+/// The earliest start of a child: an earlier segment would sort before the run's own. For a run of this process, its start.
 /// </param>
 /// <param name="Project">The project; null if the run has none, or an address.</param>
 /// <param name="Address">The agent address; null if the run has none, or a project.</param>

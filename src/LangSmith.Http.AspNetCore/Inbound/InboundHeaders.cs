@@ -56,7 +56,7 @@ internal static class InboundHeaders
         var kept = new List<string>(lines.Count);
         foreach (var line in lines)
         {
-            if (BaggageLine.Foreign(line) is { } foreign)
+            if (BaggageLine.GetForeignMembers(line) is { } foreign)
                 kept.Add(foreign);
         }
 

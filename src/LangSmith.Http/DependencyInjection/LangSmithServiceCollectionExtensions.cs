@@ -35,7 +35,7 @@ public static class LangSmithServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithPropagationOptions>, LangSmithPropagationOptionsValidator>(
             static provider => provider.GetRequiredService<LangSmithPropagationOptionsValidator>()));
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHttpMessageHandlerBuilderFilter, PropagationBuilderFilter>());
-        services.TryAddSingleton<OutboundPolicies>();
+        services.TryAddSingleton<PropagationPolicies>();
         services.TryAddSingleton<LiveTracingState>();
         services.TryAddSingleton(static provider => new LangSmithTracer(
             provider.GetRequiredService<LiveTracingState>().State,
@@ -45,7 +45,7 @@ public static class LangSmithServiceCollectionExtensions
             provider.GetRequiredService<ILoggerFactory>().CreateLogger(Log.Category)));
         services.TryAddTransient(static provider => new LangSmithPropagationHandler(
             provider.GetRequiredService<LiveTracingState>().State,
-            provider.GetRequiredService<OutboundPolicies>().Get(Options.Options.DefaultName)));
+            provider.GetRequiredService<PropagationPolicies>().Get(Options.Options.DefaultName)));
         services.AddLogging();
 
         if (!services.Any(static service => service.ServiceType == typeof(ContainerConfiguration)))

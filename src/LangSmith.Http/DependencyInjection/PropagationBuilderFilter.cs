@@ -10,7 +10,7 @@ namespace LangSmith.Http.DependencyInjection;
 /// client's options, and goes where the client was taken out. Registration order makes no difference that way.
 /// </summary>
 internal sealed class PropagationBuilderFilter(
-    LiveTracingState state, OutboundPolicies policies, IOptionsMonitor<HttpClientFactoryOptions> clients, ILoggerFactory loggers) : IHttpMessageHandlerBuilderFilter
+    LiveTracingState state, PropagationPolicies policies, IOptionsMonitor<HttpClientFactoryOptions> clients, ILoggerFactory loggers) : IHttpMessageHandlerBuilderFilter
 {
     // A name nobody gives a client: its options hold what ConfigureHttpClientDefaults does, and nothing else.
     private const string NoClient = "LangSmith.Http.NoClient";
@@ -33,7 +33,7 @@ internal sealed class PropagationBuilderFilter(
                 builder.AdditionalHandlers.Remove(handler);
             if (options.IsRemoved)
                 return;
-            ours[0].Use(state.State, policies.Get(name));
+            ours[0].Configure(state.State, policies.Get(name));
             if (options.Targets.Count == 0 && (options.IsForAllClients || IsOnAllClients()) && _warning.TryPass())
                 Log.DefaultsWithoutTargets(_logger);
         };

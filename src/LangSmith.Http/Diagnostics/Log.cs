@@ -28,6 +28,12 @@ internal static partial class Log
     [LoggerMessage(9, LogLevel.Information, "Runs are not recorded: LangSmith tracing is not switched on. Set LANGSMITH_TRACING=true, LangSmith:Tracing or LangSmithOptions.Tracing.", EventName = "NotTracing")]
     internal static partial void NotTracing(ILogger logger);
 
+    [LoggerMessage(11, LogLevel.Information, "HttpClient '{Client}' sends LangSmith headers (run ids, project, metadata) to every host it calls. Use Targets on clients that leave your network.", EventName = "NoTargets")]
+    internal static partial void NoTargets(ILogger logger, string client);
+
+    [LoggerMessage(12, LogLevel.Information, "No LangSmith headers for {Origin}: it is none of the Targets of HttpClient '{Client}' ({Targets}). The handler compares the address as the handlers above it left it. If Targets name services, add the LangSmith handler before service discovery. Further requests are only counted (langsmith.http.outbound, reason=target_not_allowed).", EventName = "TargetNotAllowed")]
+    internal static partial void TargetNotAllowed(ILogger logger, string origin, string client, string targets);
+
     [LoggerMessage(7, LogLevel.Warning, "{Callback} threw and was ignored. Further failures are only counted (langsmith.http.faults, kind={Kind}).", EventName = "CallbackFailed")]
     internal static partial void CallbackFailed(ILogger logger, string callback, string kind, Exception exception);
 

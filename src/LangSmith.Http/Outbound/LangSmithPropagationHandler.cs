@@ -11,12 +11,17 @@ namespace LangSmith.Http;
 /// next service continues the same trace.
 /// </summary>
 /// <remarks>
+/// <para>The headers carry run ids, the project, tags and metadata. <b>Use
+/// <see cref="LangSmithPropagationOptions.Targets"/> on clients that leave your network.</b></para>
 /// <para>Put it on a client with <c>AddHttpMessageHandler&lt;LangSmithPropagationHandler&gt;()</c> or
-/// <c>AddLangSmithPropagation()</c>, anywhere in the chain: above or below a retry, every attempt and every redirect hop
-/// carries our members, merged with everybody else's in one line; an origin reached by redirect gets them only when
-/// <see cref="LangSmithPropagationOptions.Targets"/> names it. Twice on a client is once.</para>
-/// <para>Without a current run a request passes untouched and nothing is allocated. A <c>langsmith-trace</c> set by the
-/// caller is replaced when a run is current, and left alone otherwise. Nothing here throws into a request.</para>
+/// <c>AddLangSmithPropagation()</c>, anywhere in the chain: above or below a retry, every attempt and every redirect
+/// carries the run's members, merged with all other members in one line. An origin that a redirect leads to gets them only if
+/// <c>Targets</c> names it. A handler above this one that copies a message after a redirect hides the redirect; there, too,
+/// use <c>Targets</c>. Twice on a client is once.</para>
+/// <para>Without a current run a request passes untouched and nothing is allocated. A <c>langsmith-trace</c> that the
+/// application wrote is replaced if a run is current. Otherwise it stays, unless <c>Targets</c> refuse the origin or a
+/// redirect leads to another one. To send another run's headers, use <see cref="TracingContext.UseParent"/> around the call; to send
+/// none, <see cref="TracingContext.Suppress"/>. Nothing here throws into a request.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -29,8 +34,8 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
 {
     private readonly object _gate = new();
     private TracingState _state = TracingState.OfProcess;
-    private ClientPolicy _client = new(OutboundPolicy.Default);
-    private volatile PrimaryHandler? _primary;
+    private ClientPropagation _client = new(PropagationPolicy.Default);
+    private volatile TransportInfo? _transport;
 
     /// <summary>
     /// Makes a handler with default options for a chain that sets <see cref="DelegatingHandler.InnerHandler"/> itself, as
@@ -38,6 +43,19 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     /// </summary>
     public LangSmithPropagationHandler()
     {
+    }
+
+    /// <summary>
+    /// Makes a handler for a chain that sets <see cref="DelegatingHandler.InnerHandler"/> itself, such as the handler list of a
+    /// client library.
+    /// </summary>
+    /// <param name="options">Where the headers may go. Later changes have no effect.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="options"/> is null.</exception>
+    /// <exception cref="ArgumentException">The options are invalid; the message names the option and the remedy.</exception>
+    public LangSmithPropagationHandler(LangSmithPropagationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _client = new ClientPropagation(Compile(options));
     }
 
     /// <summary>Makes a handler without a container.</summary>
@@ -48,17 +66,14 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     public LangSmithPropagationHandler(HttpMessageHandler innerHandler, LangSmithPropagationOptions? options = null)
         : base(innerHandler ?? throw new ArgumentNullException(nameof(innerHandler)))
     {
-        var policy = (options ?? new LangSmithPropagationOptions()).TryCompile(out var errors)
-            ?? throw new ArgumentException(string.Join(' ', errors), nameof(options));
-        _client = new ClientPolicy(policy);
+        if (options is not null)
+            _client = new ClientPropagation(Compile(options));
     }
 
-    internal LangSmithPropagationHandler(TracingState state, ClientPolicy client) => Use(state, client);
+    internal LangSmithPropagationHandler(TracingState state, ClientPropagation client) => Configure(state, client);
 
-    /// <summary>
-    /// Takes what the client has that the factory builds this for, whoever made it and how: before the first message.
-    /// </summary>
-    internal void Use(TracingState state, ClientPolicy client)
+    /// <summary>Sets what the factory's client has, before the first message.</summary>
+    internal void Configure(TracingState state, ClientPropagation client)
     {
         _state = state;
         _client = client;
@@ -78,16 +93,38 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         return base.SendAsync(request, cancellationToken);
     }
 
+    private static PropagationPolicy Compile(LangSmithPropagationOptions options) =>
+        options.TryCompile(out var errors) ?? throw new ArgumentException(string.Join(' ', errors), nameof(options));
+
+    // Removes the headers that an earlier attempt wrote, and leaves those of the application.
+    private static OutboundReason RemoveOurs(HttpRequestMessage request, RunContext? context, OutboundReason reason)
+    {
+        var isTracked = RequestTracking.TryGetHeaders(request, out _);
+        if (isTracked)
+            RequestTracking.Silence(request);
+        // Where messages are not tracked, the current run's trace was ours.
+        if (isTracked || (context is not null && RuntimeInternals.HasHeaders(request) && HeaderWriter.GetTrace(request) == context.DottedOrder))
+            HeaderWriter.Remove(request);
+        return reason;
+    }
+
     private void Inject(HttpRequestMessage request)
     {
-        // The base class says what is wrong with a null.
+        // The base class reports a null.
         if (request is null)
             return;
+        if (InnerHandler is null)
+        {
+            throw new InvalidOperationException(
+                "LangSmithPropagationHandler has no inner handler that sends the request. Add it to a client of the factory with "
+                + "AddHttpMessageHandler<LangSmithPropagationHandler>(), or give it one: "
+                + "new LangSmithPropagationHandler(new SocketsHttpHandler()).");
+        }
+
         var isCounted = false;
         try
         {
-            var primary = _primary ?? Install();
-            var reason = Decide(request, primary);
+            var reason = Propagate(request, _transport ?? Install());
             OutboundTelemetry.Requests.Add(reason);
             isCounted = true;
             if (_client.IsDebugEnabled)
@@ -106,76 +143,75 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     }
 
     // In the order of cost: most requests have no run.
-    private OutboundReason Decide(HttpRequestMessage request, PrimaryHandler primary)
+    private OutboundReason Propagate(HttpRequestMessage request, TransportInfo transport)
     {
         var ambient = Ambient.Current;
-        if ((OutboundMessage.GetParent(request) ?? ambient?.Context) is { } context)
-            return Decide(request, primary, ambient, context);
-        return OutboundMessage.IsSuppressed(request) || ambient is { IsSuppressed: true } ? OutboundReason.Suppressed : OutboundReason.NoRun;
+        if (ambient?.Context is { } context)
+            return Propagate(request, transport, ambient, context);
+        // Headers that the application or an earlier run wrote stay where they may.
+        if (RuntimeInternals.HasHeaders(request) && GetRefusal(request, transport, _client.Policy) is { } refusal)
+            return Refuse(request, refusal);
+        return ambient is { IsSuppressed: true } ? RemoveOurs(request, null, OutboundReason.Suppressed) : OutboundReason.NoRun;
     }
 
-    private OutboundReason Decide(HttpRequestMessage request, PrimaryHandler primary, Ambient? ambient, RunContext context)
+    private OutboundReason Propagate(HttpRequestMessage request, TransportInfo transport, Ambient ambient, RunContext context)
     {
-        if (OutboundMessage.IsSuppressed(request))
-            return Refuse(request, primary, context, OutboundReason.Suppressed);
-        if (!_state.IsEnabled || ambient is { Enabled: false })
-            return Refuse(request, primary, context, OutboundReason.Off);
-
-        var policy = _client.Current;
-        // A message without an absolute URI is for the handlers below to refuse.
-        if (request.RequestUri is not { IsAbsoluteUri: true } uri || !policy.Allows(uri))
-            return Refuse(request, primary, context, OutboundReason.TargetNotAllowed);
-        if (primary.FollowsRedirects && !policy.HasTargets && OutboundMessage.IsDenied(request))
-            return Refuse(request, primary, context, OutboundReason.Redirected);
-        if (primary.RedirectsUnseenBecause is not null && policy.HasTargets)
-            return OutboundReason.RedirectsUnseen;
-
+        if (!_state.IsEnabled || ambient.Enabled == false)
+            return RemoveOurs(request, context, OutboundReason.Off);
+        var policy = _client.Policy;
+        if (GetRefusal(request, transport, policy) is { } refusal)
+            return Refuse(request, refusal);
         var headers = context.GetHeaders(policy.Format);
         if (headers.IsTooLong)
-            return Refuse(request, primary, context, OutboundReason.OverBudget);
+            return RemoveOurs(request, context, OutboundReason.OverBudget);
 
-        // Track state only if the propagator can run again for this request.
-        var isTracked = primary.FollowsRedirects
-            || (primary.MayCallPropagator && (Activity.Current is not null || RuntimeActivity.MayBeMade(request)));
-        var activity = primary.SendsActivityBaggage ? Activity.Current : null;
-        if (isTracked)
-        {
-            OutboundMessage.SetMerge(request, OutboundHeaders.Write(request, headers, OutboundMessage.GetMerge(request), activity));
-            OutboundMessage.Remember(request, headers, policy);
-        }
+        // The activity's baggage is merged here, not only by the propagator, so that a handler below can sign the line.
+        var activity = transport.GetBaggageSource(Activity.Current);
+        // Track state only if the message will be touched again.
+        if (transport.FollowsRedirects || (transport.CallsPropagator && PropagatorActivation.MayRun(request)) || RequestTracking.SawRedirect(headers.Trace))
+            RequestTracking.Write(request, headers, policy, activity);
         else
-        {
-            OutboundHeaders.Write(request, headers, merge: null, activity);
-        }
-
+            HeaderWriter.Write(request, headers, last: null, activity);
         return context.IsSampled ? OutboundReason.Injected : OutboundReason.NotSampled;
     }
 
-    // A message that was sent before may carry what an earlier attempt put there; what the caller put there stays.
-    private static OutboundReason Refuse(HttpRequestMessage request, PrimaryHandler primary, RunContext context, OutboundReason reason)
+    // Why nothing of LangSmith may be sent to where a message goes; null if it may.
+    private static OutboundReason? GetRefusal(HttpRequestMessage request, TransportInfo transport, PropagationPolicy policy)
     {
-        var isTracked = primary.MayCallPropagator && OutboundMessage.IsTracked(request);
-        // What comes of a redirect is judged hop by hop.
-        if (isTracked && reason is not OutboundReason.Redirected)
-            OutboundMessage.Silence(request);
-        // Where nothing is remembered, a trace that is the current run's was ours; one on a request to be left alone may not be.
-        if (isTracked || (reason is not OutboundReason.Suppressed && OutboundHeaders.Carries(request, context)))
-            OutboundHeaders.Remove(request);
+        // The handlers below report a message without an absolute URI.
+        if (request.RequestUri is not { IsAbsoluteUri: true } uri || !policy.Allows(uri))
+            return OutboundReason.TargetNotAllowed;
+        if (policy.HasTargets)
+            return transport.RedirectsUnseenBecause is null ? null : OutboundReason.RedirectsUnseen;
+        return RequestTracking.WasRedirectedTo(request, uri) ? OutboundReason.Redirected : null;
+    }
+
+    private OutboundReason Refuse(HttpRequestMessage request, OutboundReason reason)
+    {
+        if (reason is OutboundReason.TargetNotAllowed && request.RequestUri is { IsAbsoluteUri: true } uri)
+            _client.LogRefusedTarget(uri);
+        // A redirect may lead back to where the headers may go.
+        if (reason is not OutboundReason.Redirected && RequestTracking.TryGetHeaders(request, out _))
+            RequestTracking.Silence(request);
+        if (RuntimeInternals.HasHeaders(request))
+            HeaderWriter.Remove(request);
         return reason;
     }
 
-    private PrimaryHandler Install()
+    private TransportInfo Install()
     {
         // Once, before the first message: nobody waits here again.
         lock (_gate)
         {
-            if (_primary is { } installed)
+            if (_transport is { } installed)
                 return installed;
-            var primary = PrimaryHandler.Install(this, _client);
-            if (primary.RedirectsUnseenBecause is { } cause)
-                _client.WarnOfUnseenRedirects(cause);
-            _primary = primary;
-            return primary;
+            var transport = TransportInfo.Install(this, _client);
+            if (transport.RedirectsUnseenBecause is { } cause)
+                _client.LogUnseenRedirects(cause);
+            else
+                _client.LogNoTargets();
+            _transport = transport;
+            return transport;
         }
     }
 }

@@ -14,12 +14,18 @@ public sealed class LangSmithPropagationOptions
     /// <summary>
     /// The origins that may get the headers: scheme and host, with an optional port, and nothing else. A host is exact
     /// (<c>https://answers.internal</c>, <c>http://127.0.0.1:8080</c>) or all hosts below one
-    /// (<c>https://*.internal</c>, which is not <c>https://internal</c>). Without a port the scheme's own is meant.
+    /// (<c>https://*.internal</c>, which is not <c>https://internal</c>). Without a port the scheme's own is meant. Use them on
+    /// clients that leave your network: the headers carry run ids, the project, tags and metadata.
     /// </summary>
     /// <value>
     /// Default: empty. Then the handler's being on the client is the consent for the hosts the client calls, and an
-    /// origin reached by redirect gets nothing. With targets, first requests and redirects alike go by them.
+    /// origin that a redirect leads to gets nothing. With targets, first requests and redirects alike go by them.
     /// </value>
+    /// <remarks>
+    /// With service discovery, write the name as the application does (<c>https+http://answers</c>) and add the handler before
+    /// service discovery, because it compares the address as the handlers above it left it. Handlers that
+    /// <c>ConfigureHttpClientDefaults</c> adds come first; below those, write the addresses they resolve.
+    /// </remarks>
     public IList<string> Targets { get; } = [];
 
     /// <summary>
@@ -41,13 +47,13 @@ public sealed class LangSmithPropagationOptions
     internal bool IsForAllClients { get; set; }
 
     /// <summary>Compiles the options; null, and what is wrong with them, if they are invalid.</summary>
-    internal OutboundPolicy? TryCompile(out List<string> errors)
+    internal PropagationPolicy? TryCompile(out List<string> errors)
     {
         errors = [];
-        var targets = new List<OutboundTarget>(Targets.Count);
+        var targets = new List<PropagationTarget>(Targets.Count);
         foreach (var text in Targets)
         {
-            if (OutboundTarget.TryParse(text, out var target, out var error))
+            if (PropagationTarget.TryParse(text, out var target, out var error))
                 targets.Add(target);
             else
                 errors.Add(error);
@@ -56,7 +62,7 @@ public sealed class LangSmithPropagationOptions
         if (MaxBaggageBytes is < 0 or > BaggageLine.MaxBytes)
             errors.Add($"MaxBaggageBytes is {MaxBaggageBytes}. Set it to a number of bytes from 0 to {BaggageLine.MaxBytes}.");
         return errors.Count == 0
-            ? OutboundPolicy.Create(targets, MaxBaggageBytes, PropagatedMetadataKeys?.ToFrozenSet(StringComparer.Ordinal))
+            ? PropagationPolicy.Create(targets, MaxBaggageBytes, PropagatedMetadataKeys?.ToFrozenSet(StringComparer.Ordinal))
             : null;
     }
 }

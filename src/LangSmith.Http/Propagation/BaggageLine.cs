@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -53,49 +54,66 @@ internal static class BaggageLine
         return true;
     }
 
-    /// <summary>The members of <paramref name="line"/> that are not ours; null when there are none.</summary>
-    internal static string? Foreign(string? line)
+    /// <summary>The members of <paramref name="line"/> that are not ours, byte for byte; null if there are none.</summary>
+    internal static string? GetForeignMembers(string? line) => Filter(line, static member => !IsOurs(member.Key));
+
+    /// <summary>The members of <paramref name="line"/> that are ours; null if there are none.</summary>
+    internal static string? GetOurMembers(string? line) => Filter(line, static member => IsOurs(member.Key));
+
+    /// <summary>
+    /// The foreign members of <paramref name="line"/> as they are sent: exact duplicates once, and each <c>%</c> that
+    /// JavaScript cannot decode as <c>%25</c>. Null if there are none.
+    /// </summary>
+    /// <remarks>
+    /// A TypeScript service passes each member's value to <c>decodeURIComponent</c> if <c>langsmith-trace</c> is next to it,
+    /// and answers 500 if that throws (<c>Baggage.fromHeader</c> in the npm package <c>langsmith</c>). Any outside caller of
+    /// a gateway could provoke it.
+    /// </remarks>
+    internal static string? GetForeignMembersToSend(string? line)
     {
-        if (string.IsNullOrEmpty(line))
+        var foreign = GetForeignMembers(line);
+        if (foreign is null)
             return null;
-
-        // The common foreign line has nothing to drop; then the caller's own string is kept.
-        var isClean = true;
-        var length = 0;
-        foreach (var member in Members(line))
-        {
-            isClean &= !IsOurs(member.Key);
-            length += member.Text.Length + 1;
-        }
-
-        if (isClean && length - 1 == line.Length)
-            return line;
-
-        StringBuilder? kept = null;
-        foreach (var member in Members(line))
-        {
-            if (!IsOurs(member.Key))
-                Append(kept ??= new StringBuilder(line.Length), member.Text);
-        }
-
-        return kept?.ToString();
+        if (foreign.Contains('%'))
+            foreign = EscapeUndecodable(foreign);
+        return foreign.Contains(',') ? RemoveDuplicates(foreign) : foreign;
     }
 
-    /// <summary>Joins two lists of foreign members; where both have a key, the first list's member stays.</summary>
-    internal static string? Union(string? first, string? second)
+    /// <summary>
+    /// Adds the members of <paramref name="seen"/> to those of <paramref name="known"/>. For a key that is in both,
+    /// <paramref name="seen"/> wins.
+    /// </summary>
+    internal static string? Union(string? known, string? seen)
     {
-        if (first is null || second is null)
-            return first ?? second;
+        if (known is null || seen is null)
+            return known ?? seen;
 
-        var keys = Keys(first);
-        StringBuilder? line = null;
-        foreach (var member in Members(second))
+        var texts = GetTexts(seen);
+        var keys = GetKeys(seen);
+        var line = new StringBuilder(known.Length + seen.Length + 1);
+        foreach (var member in Members(known))
         {
-            if (!keys.Contains(member.Key.ToString()))
-                Append(line ??= new StringBuilder(first), member.Text);
+            // The same member keeps its place.
+            if (texts.Remove(member.Text.ToString()) || !keys.Contains(member.Key.ToString()))
+                Append(line, member.Text);
         }
 
-        return line?.ToString() ?? first;
+        foreach (var member in Members(seen))
+        {
+            if (texts.Contains(member.Text.ToString()))
+                Append(line, member.Text);
+        }
+
+        return line.ToString();
+    }
+
+    /// <summary>The members of <paramref name="line"/> without those of <paramref name="removed"/>; null if none is left.</summary>
+    internal static string? Except(string? line, ReadOnlySpan<char> removed)
+    {
+        if (line is null || removed.IsEmpty)
+            return line;
+        var texts = GetTexts(removed);
+        return Filter(line, member => !texts.Contains(member.Text.ToString()));
     }
 
     /// <summary>
@@ -103,20 +121,21 @@ internal static class BaggageLine
     /// that is already there, is ours, or is no token is left out, and so is what passes the bounds of the runtime's own
     /// propagator, 64 members and <see cref="MaxBytes"/>: a caller can fill an activity's baggage.
     /// </summary>
-    internal static string? AddActivityBaggage(string? foreign, IEnumerable<KeyValuePair<string, string?>> baggage)
+    internal static string? AddActivityBaggage(string? foreign, IEnumerable<KeyValuePair<string, string?>> baggage, out bool isCut)
     {
+        isCut = false;
         StringBuilder? line = null;
         HashSet<string>? keys = null;
         var members = 0;
         foreach (var (key, value) in baggage)
         {
-            if (!HttpToken.IsToken(key) || IsOurs(key) || !(keys ??= Keys(foreign)).Add(key))
+            if (!HttpToken.IsToken(key) || IsOurs(key) || !(keys ??= GetKeys(foreign)).Add(key))
                 continue;
             var encoded = Uri.EscapeDataString(value ?? "");
             line ??= new StringBuilder(foreign);
             if (members++ == MaxActivityMembers || line.Length + key.Length + encoded.Length + 2 > MaxBytes)
             {
-                PropagationTelemetry.CountDropped(DroppedMembers.ActivityBaggage);
+                isCut = true;
                 break;
             }
 
@@ -138,7 +157,7 @@ internal static class BaggageLine
             return '\0';
         if (text[0] == '+')
             return ' ';
-        if (text[0] != '%' || text.Length < 3 || !byte.TryParse(text.Slice(1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var escaped))
+        if (!TryGetEscapedByte(text, out var escaped))
             return text[0];
         length = 3;
         return (char)escaped;
@@ -151,13 +170,128 @@ internal static class BaggageLine
         return line.Append(text);
     }
 
-    private static HashSet<string> Keys(string? line)
+    private static HashSet<string> GetKeys(string? line)
     {
         var keys = new HashSet<string>(StringComparer.Ordinal);
         foreach (var member in Members(line))
             keys.Add(member.Key.ToString());
         return keys;
     }
+
+    private static HashSet<string> GetTexts(ReadOnlySpan<char> line)
+    {
+        var texts = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var member in Members(line))
+            texts.Add(member.Text.ToString());
+        return texts;
+    }
+
+    private static string? Filter(string? line, MemberPredicate isKept)
+    {
+        if (string.IsNullOrEmpty(line))
+            return null;
+
+        // The common line has nothing to remove: then the caller's own string is returned.
+        var isWhole = true;
+        var length = 0;
+        foreach (var member in Members(line))
+        {
+            isWhole &= isKept(member);
+            length += member.Text.Length + 1;
+        }
+
+        if (isWhole && length - 1 == line.Length)
+            return line;
+
+        StringBuilder? kept = null;
+        foreach (var member in Members(line))
+        {
+            if (isKept(member))
+                Append(kept ??= new StringBuilder(line.Length), member.Text);
+        }
+
+        return kept?.ToString();
+    }
+
+    private static string RemoveDuplicates(string line)
+    {
+        var texts = new HashSet<string>(StringComparer.Ordinal);
+        var distinct = new StringBuilder(line.Length);
+        foreach (var member in Members(line))
+        {
+            if (texts.Add(member.Text.ToString()))
+                Append(distinct, member.Text);
+        }
+
+        return distinct.Length == line.Length ? line : distinct.ToString();
+    }
+
+    private static string EscapeUndecodable(string line)
+    {
+        var escaped = new StringBuilder(line.Length + 8);
+        var count = 0;
+        foreach (var member in Members(line))
+        {
+            var decoded = GetDecodedPart(member.Text);
+            Append(escaped, member.Text[..decoded.Start]);
+            if (AppendDecodable(escaped, member.Text[decoded]))
+                count++;
+            escaped.Append(member.Text[decoded.End..]);
+        }
+
+        if (count == 0)
+            return line;
+        PropagationTelemetry.CountEscaped(count);
+        return escaped.ToString();
+    }
+
+    // The TypeScript SDK splits a member on '=' and decodes the second part. A property without a value is in it.
+    private static Range GetDecodedPart(ReadOnlySpan<char> member)
+    {
+        var equals = member.IndexOf('=');
+        if (equals < 0)
+            return member.Length..member.Length;
+        var next = member[(equals + 1)..].IndexOf('=');
+        return (equals + 1)..(next < 0 ? member.Length : equals + 1 + next);
+    }
+
+    private static bool AppendDecodable(StringBuilder line, ReadOnlySpan<char> text)
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        var isEscaped = false;
+        while (text.IndexOf('%') is >= 0 and var percent)
+        {
+            line.Append(text[..percent]);
+            text = text[percent..];
+            var length = 0;
+            while (length < bytes.Length && TryGetEscapedByte(text[(3 * length)..], out bytes[length]))
+                length++;
+            if (Rune.DecodeFromUtf8(bytes[..length], out _, out var decoded) == OperationStatus.Done)
+            {
+                line.Append(text[..(3 * decoded)]);
+                text = text[(3 * decoded)..];
+            }
+            else
+            {
+                line.Append("%25");
+                text = text[1..];
+                isEscaped = true;
+            }
+        }
+
+        line.Append(text);
+        return isEscaped;
+    }
+
+    private static bool TryGetEscapedByte(ReadOnlySpan<char> text, out byte value)
+    {
+        value = 0;
+        return text.Length >= 3
+            && text[0] == '%'
+            && byte.TryParse(text.Slice(1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+    }
+
+    private delegate bool MemberPredicate(Member member);
 
     /// <summary>One member: the whole text, and its key and value without blanks and <c>;properties</c>.</summary>
     internal readonly ref struct Member

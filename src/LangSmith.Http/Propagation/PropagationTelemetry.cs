@@ -14,6 +14,17 @@ internal static class PropagationTelemetry
         "{member}",
         "Members left out of a baggage line to keep it within its budget (tag: member).");
 
+    private static readonly Counter<long> Escaped = Telemetry.Meter.CreateCounter<long>(
+        "langsmith.http.outbound.escaped",
+        "{member}",
+        "Foreign baggage members whose value JavaScript cannot decode: their % is sent as %25.");
+
+    internal static void CountEscaped(int members)
+    {
+        if (Escaped.Enabled)
+            Telemetry.Add(Escaped, members);
+    }
+
     internal static void CountDropped(DroppedMembers dropped)
     {
         if (dropped == DroppedMembers.None || !OverBudget.Enabled)

@@ -232,7 +232,7 @@ public sealed class RunContext
             return;
         var headers = GetHeaders(HeaderFormat.Default);
         var existing = getter is null ? null : JoinLines(getter(carrier, BaggageHeaderName), int.MaxValue);
-        var foreign = BaggageLine.Foreign(existing);
+        var foreign = BaggageLine.GetForeignMembersToSend(existing);
         var ours = headers.IsTooLong ? null
             : foreign is null ? headers.Baggage
             : headers.Fit(Encoding.UTF8.GetByteCount(foreign), out _);

@@ -54,6 +54,10 @@ internal sealed class RunHeaders
 
     internal static RunHeaders Empty(HeaderFormat format) => new(format, null, null, null, false, null, null);
 
+    /// <summary>Headers that were found on a message: sent again as they are, or not at all.</summary>
+    internal static RunHeaders CreateVerbatim(string? trace, string? ourMembers) =>
+        new(HeaderFormat.Default, trace, null, null, false, null, ourMembers);
+
     internal static RunHeaders Create(RunContext context, HeaderFormat format, RunHeaders? next)
     {
         var metadata = Metadata(context.Metadata, key => format.MetadataKeys?.Contains(key) ?? true, out var hasMetadata);

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -15,24 +14,9 @@ public class AllocationTests
 {
     private const int Calls = 1000;
 
-    // The options of a message come into being when they are looked at, and every message is looked at once the process
-    // has used SetLangSmithParent or SuppressLangSmithPropagation, as other tests do.
-    private static readonly FieldInfo HasOverrides = typeof(OutboundMessage).GetField("s_hasOverrides", BindingFlags.NonPublic | BindingFlags.Static)!;
-
     private static readonly Uri Uri = new("https://answers.internal/ask");
 
     private readonly LangSmithTracer _tracer = new(new InMemoryRunRecorder(), new LangSmithOptions { Tracing = true, Project = "answers" });
-    private object? _hadOverrides;
-
-    [SetUp]
-    public void ForgetOverrides()
-    {
-        _hadOverrides = HasOverrides.GetValue(null);
-        HasOverrides.SetValue(null, false);
-    }
-
-    [TearDown]
-    public void RestoreOverrides() => HasOverrides.SetValue(null, _hadOverrides);
 
     [Test]
     public void Send_NoRun_AllocatesNothing([Values] bool isAsync, [Values] bool isFromContainer)
@@ -48,9 +32,8 @@ public class AllocationTests
     public void Send_ClearedOrSuppressedContextAboveSockets_AllocatesNothing([Values] bool isSuppressed)
     {
         using var scope = isSuppressed ? TracingContext.Suppress() : TracingContext.UseParent(null);
-        var policy = new ClientPolicy(OutboundPolicy.Default);
         using var plain = new HttpMessageInvoker(new StubAboveSockets(null));
-        using var ours = new HttpMessageInvoker(new LangSmithPropagationHandler(new HopHandler(new StubAboveSockets(null), policy)));
+        using var ours = new HttpMessageInvoker(new LangSmithPropagationHandler(Track(new StubAboveSockets(null))));
 
         Assert.That(BytesPerCall(() => Send(ours, isAsync: true)), Is.EqualTo(BytesPerCall(() => Send(plain, isAsync: true))));
     }
@@ -97,9 +80,8 @@ public class AllocationTests
         using var activity = new Activity("request").Start();
         var propagator = DistributedContextPropagator.CreateW3CPropagator();
         using var plain = new HttpMessageInvoker(new StubAboveSockets(propagator));
-        var policy = new ClientPolicy(OutboundPolicy.Default);
         using var ours = new HttpMessageInvoker(new LangSmithPropagationHandler(
-            new HopHandler(new StubAboveSockets(new HopPropagator(propagator, followsRedirects: true, policy)), policy)));
+            Track(new StubAboveSockets(new RedirectAwarePropagator(propagator, new ClientPropagation(PropagationPolicy.Default))))));
 
         var extra = BytesPerCall(() => Send(ours, isAsync)) - BytesOfTwoHeaders(plain, scope.Run, isAsync);
 
@@ -140,6 +122,14 @@ public class AllocationTests
         Assert.That(RunContext.FromHeaders(headers)!.Metadata, Has.Count.EqualTo(5));
         Assert.That(headers[RunContext.TraceHeaderName].Split('.'), Has.Length.EqualTo(5));
         Assert.That(bytes, Is.InRange(1, 1024));
+    }
+
+    // The tracking handler as it stands above sockets that follow redirects.
+    private static RedirectTrackingHandler Track(StubAboveSockets stub)
+    {
+        var client = new ClientPropagation(PropagationPolicy.Default);
+        using var sockets = new LangSmithPropagationHandler(new SocketsHttpHandler());
+        return new RedirectTrackingHandler(stub, TransportInfo.Install(sockets, client), client);
     }
 
     private static long BytesOfTwoHeaders(HttpMessageInvoker invoker, RunTree run, bool isAsync)

@@ -109,7 +109,12 @@ public sealed class CoexistenceTests : TwoOrigins
         {
         }
 
-        Assert.That(lines.Ours.Select(static line => line.Text), Is.EqualTo(new[] { $"LangSmith headers for GET http://127.0.0.1:{First.Origin.Port}: injected" }));
+        Assert.That(lines.Ours.Select(static line => line.Text), Is.EqualTo(new[]
+        {
+            "HttpClient 'answers' sends LangSmith headers (run ids, project, metadata) to every host it calls. "
+                + "Use Targets on clients that leave your network.",
+            $"LangSmith headers for GET http://127.0.0.1:{First.Origin.Port}: injected",
+        }));
     }
 
     private sealed class OnRequestStart : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>, IDisposable

@@ -58,13 +58,7 @@ public sealed class HandlerChainTests : TwoOrigins
         using var activity = hasActivity ? new Activity("request").Start() : null;
         using var scope = Tracer.StartRun("ask");
         IDisposable? off = null;
-        var between = new BetweenAttemptsHandler(request =>
-        {
-            if (isOff)
-                off = TracingContext.With(enabled: false);
-            else
-                request.SuppressLangSmithPropagation();
-        })
+        var between = new BetweenAttemptsHandler(_ => off = isOff ? TracingContext.With(enabled: false) : TracingContext.Suppress())
         {
             InnerHandler = new LangSmithPropagationHandler(new SocketsHttpHandler { AllowAutoRedirect = followsRedirects }),
         };

@@ -158,21 +158,14 @@ public sealed class HandlerTests
     }
 
     [Test]
-    public async Task Send_RequestHasItsOwnParent_ItWinsOverTheCurrentRun()
+    public async Task Send_UseParentAroundTheSend_ItWinsOverTheCurrentRun([Values] bool hasRun)
     {
         var parent = RunContext.FromDottedOrder(RemoteTrace)!;
-        using var scope = _tracer.StartRun("ask");
-        var sent = await SendAsync(request => request.SetLangSmithParent(parent));
+        using var scope = hasRun ? _tracer.StartRun("ask") : null;
+        using var around = TracingContext.UseParent(parent);
+        var sent = await SendAsync();
         Assert.That(sent["langsmith-trace"], Is.EqualTo(new[] { RemoteTrace }));
         Assert.That(sent, Does.Not.ContainKey("baggage"), "the parent has no project, tags or metadata");
-    }
-
-    [Test]
-    public async Task Send_RequestHasItsOwnParentAndNoRunIsCurrent_ItIsSent()
-    {
-        var parent = RunContext.FromDottedOrder(RemoteTrace)!;
-        var sent = await SendAsync(request => request.SetLangSmithParent(parent));
-        Assert.That(sent["langsmith-trace"], Is.EqualTo(new[] { RemoteTrace }));
     }
 
     [Test]
@@ -239,9 +232,7 @@ public sealed class HandlerTests
         using var scope = _tracer.StartRun("ask");
         using var request = new HttpRequestMessage(HttpMethod.Get, "https://answers.internal/");
         await invoker.SendAsync(request, default);
-        if (!isOff)
-            request.SuppressLangSmithPropagation();
-        using (isOff ? TracingContext.With(enabled: false) : null)
+        using (isOff ? TracingContext.With(enabled: false) : TracingContext.Suppress())
             await invoker.SendAsync(request, default);
         Assert.That(stub.Sent.Select(static sent => sent.Count), Is.EqualTo(new[] { 2, 0 }));
     }
@@ -250,11 +241,8 @@ public sealed class HandlerTests
     public async Task Send_SuppressedRequestWithHeadersOfItsOwn_IsLeftAlone()
     {
         using var scope = _tracer.StartRun("ask");
-        var sent = await SendAsync(request =>
-        {
-            request.Headers.Add("langsmith-trace", scope.Run.DottedOrder);
-            request.SuppressLangSmithPropagation();
-        });
+        using var suppression = TracingContext.Suppress();
+        var sent = await SendAsync(request => request.Headers.Add("langsmith-trace", scope.Run.DottedOrder));
         Assert.That(sent["langsmith-trace"], Is.EqualTo(new[] { scope.Run.DottedOrder }));
     }
 
@@ -322,7 +310,8 @@ public sealed class HandlerTests
         using (_tracer.StartRun("ask"))
         {
             await SendAsync();
-            await SendAsync(static request => request.SuppressLangSmithPropagation());
+            using (TracingContext.Suppress())
+                await SendAsync();
             await SendAsync(options: new LangSmithPropagationOptions { Targets = { "https://elsewhere" } });
             using (TracingContext.With(enabled: false))
                 await SendAsync();

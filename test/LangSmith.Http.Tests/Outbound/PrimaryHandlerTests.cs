@@ -58,7 +58,7 @@ public sealed class PrimaryHandlerTests : TwoOrigins
     }
 
     [Test]
-    public async Task Send_HttpClientHandler_HeadersArriveAndTargetsWithRedirectsSendNothing()
+    public async Task Send_HttpClientHandler_HeadersArriveAndTargetsSeeRedirects()
     {
         using var scope = Tracer.StartRun("ask");
         using var activity = new Activity("request").Start();
@@ -69,8 +69,9 @@ public sealed class PrimaryHandlerTests : TwoOrigins
         Assert.That(open.Single()["baggage"].ToArray(), Is.EqualTo(new[] { "langsmith-project=own,tenant=7" }));
 
         using var narrowedPrimary = new HttpClientHandler();
-        var narrowed = await SendAsync(new LangSmithPropagationHandler(narrowedPrimary, Targets(First)), "/ok");
-        Assert.That(narrowed.Single()["langsmith-trace"], Is.Empty);
+        var narrowed = await SendAsync(new LangSmithPropagationHandler(narrowedPrimary, Targets(First)), "/redirect-other");
+        Assert.That(narrowed.Select(static received => received["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
+        Assert.That(narrowed[1]["baggage"].ToArray(), Is.EqualTo(new[] { "tenant=7" }));
 
         using var noRedirects = new HttpClientHandler { AllowAutoRedirect = false };
         var safe = await SendAsync(new LangSmithPropagationHandler(noRedirects, Targets(First)), "/ok");

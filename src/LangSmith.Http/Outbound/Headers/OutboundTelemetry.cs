@@ -25,13 +25,13 @@ internal enum OutboundReason
     /// <summary>Both headers are on the request.</summary>
     Injected,
 
-    /// <summary>No run is current, and no parent was given.</summary>
+    /// <summary>No run is current.</summary>
     NoRun,
 
     /// <summary>The client has <c>Targets</c>, and this is none of them.</summary>
     TargetNotAllowed,
 
-    /// <summary><c>SuppressLangSmithPropagation()</c> on the request, or <c>TracingContext.Suppress()</c>.</summary>
+    /// <summary>The request was sent under <c>TracingContext.Suppress()</c>.</summary>
     Suppressed,
 
     /// <summary><c>Enabled = false</c>.</summary>

@@ -10,15 +10,15 @@ namespace LangSmith.Http.DependencyInjection;
 /// The policies of all clients of a container, by client name. They outlive the factory's handlers, which come and go, and
 /// keep the last good options where new ones are invalid.
 /// </summary>
-internal sealed class OutboundPolicies : IDisposable
+internal sealed class PropagationPolicies : IDisposable
 {
-    private readonly ConcurrentDictionary<string, ClientPolicy> _clients = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ClientPropagation> _clients = new(StringComparer.Ordinal);
     private readonly IOptionsMonitor<LangSmithPropagationOptions> _options;
     private readonly LangSmithPropagationOptionsValidator _validator;
     private readonly ILogger _logger;
     private readonly IDisposable? _changes;
 
-    public OutboundPolicies(
+    public PropagationPolicies(
         IOptionsMonitor<LangSmithPropagationOptions> options, LangSmithPropagationOptionsValidator validator, ILoggerFactory loggers)
     {
         _logger = loggers.CreateLogger(Log.Category);
@@ -27,7 +27,7 @@ internal sealed class OutboundPolicies : IDisposable
         _changes = options.OnChange((_, name) =>
         {
             if (_clients.TryGetValue(name ?? "", out var client))
-                client.Current = Compile(client.Name);
+                client.Policy = Compile(client.Name);
         });
     }
 
@@ -37,12 +37,12 @@ internal sealed class OutboundPolicies : IDisposable
 
     /// <summary>The policy of a client.</summary>
     /// <exception cref="OptionsValidationException">Its options are invalid, and were from the start.</exception>
-    internal ClientPolicy Get(string clientName) => _clients.GetOrAdd(
-        clientName, static (name, policies) => new ClientPolicy(name, policies.Compile(name), policies._logger), this);
+    internal ClientPropagation Get(string clientName) => _clients.GetOrAdd(
+        clientName, static (name, policies) => new ClientPropagation(name, policies.Compile(name), policies._logger), this);
 
     public void Dispose() => _changes?.Dispose();
 
-    private OutboundPolicy Compile(string clientName) =>
+    private PropagationPolicy Compile(string clientName) =>
         Options(clientName).TryCompile(out var errors)
         ?? throw new OptionsValidationException(clientName, typeof(LangSmithPropagationOptions), errors);
 }

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Text;
+using LangSmith.Http.Propagation;
+
+namespace LangSmith.Http.Outbound.Headers;
+
+/// <summary>Writes <c>langsmith-trace</c> and <c>baggage</c> to a message. The only code that does.</summary>
+internal static class HeaderWriter
+{
+    /// <summary>
+    /// Writes both headers: our members first, then the foreign members the message has or had, then the activity's.
+    /// </summary>
+    /// <param name="request">The message.</param>
+    /// <param name="headers">What to write; <see cref="RunHeaders.Nothing"/> removes ours and keeps the foreign members.</param>
+    /// <param name="last">What the last call for this message returned; null on the first.</param>
+    /// <param name="activity">The activity whose baggage travels; null for none.</param>
+    /// <returns>What the next call needs; null if there is no foreign member, and none was known before.</returns>
+    internal static WrittenBaggage? Write(HttpRequestMessage request, RunHeaders headers, WrittenBaggage? last, Activity? activity)
+    {
+        var line = GetBaggage(request, out var lines);
+        var foreign = GetForeignMembers(line, headers, last);
+        var isCut = false;
+        var withActivity = activity is null ? foreign : BaggageLine.AddActivityBaggage(foreign, activity.Baggage, out isCut);
+        var (written, dropped) = Compose(headers, withActivity);
+        SetTrace(request, headers.Trace);
+        // Several values that join to the right line still have to become one.
+        if (lines != 1 || !string.Equals(line, written, StringComparison.Ordinal))
+        {
+            SetBaggage(request, lines, written);
+            PropagationTelemetry.CountDropped(isCut ? dropped | DroppedMembers.ActivityBaggage : dropped);
+        }
+
+        if (last is null)
+            return withActivity is null ? null : new WrittenBaggage(foreign, withActivity, written);
+        return string.Equals(last.Line, written, StringComparison.Ordinal) && string.Equals(last.Foreign, foreign, StringComparison.Ordinal)
+            ? last
+            : new WrittenBaggage(foreign, withActivity, written);
+    }
+
+    /// <summary>Removes <c>langsmith-trace</c> and the <c>langsmith-*</c> members, whoever wrote them.</summary>
+    internal static void Remove(HttpRequestMessage request)
+    {
+        var line = GetBaggage(request, out var lines);
+        request.Headers.Remove(RunContext.TraceHeaderName);
+        var foreign = BaggageLine.GetForeignMembers(line);
+        if (!string.Equals(line, foreign, StringComparison.Ordinal))
+            SetBaggage(request, lines, foreign);
+    }
+
+    /// <summary>The <c>langsmith-trace</c> of a message; null if it has none.</summary>
+    internal static string? GetTrace(HttpRequestMessage request) =>
+        TryGetValues(request, RunContext.TraceHeaderName, out var values) ? values.ToString() : null;
+
+    /// <summary>The headers of ours that a message carries, as they are; null if it carries none.</summary>
+    internal static RunHeaders? Read(HttpRequestMessage request)
+    {
+        var trace = GetTrace(request);
+        var members = BaggageLine.GetOurMembers(GetBaggage(request, out _));
+        return trace is null && members is null ? null : RunHeaders.CreateVerbatim(trace, members);
+    }
+
+    private static string? GetForeignMembers(string? line, RunHeaders headers, WrittenBaggage? last)
+    {
+        // The line is unchanged, or the runtime removed it to send the message again.
+        if (line is null || string.Equals(line, last is null ? headers.Baggage : last.Line, StringComparison.Ordinal))
+            return last?.Foreign;
+        var seen = BaggageLine.GetForeignMembersToSend(line);
+        if (last is null)
+            return seen;
+        seen = BaggageLine.Except(seen, last.ActivityMembers);
+        // A handler that edits the line may add and remove members. One that replaces it, as OpenTelemetry does, only adds.
+        return last.IsEditedIn(line) ? seen : BaggageLine.Union(last.Foreign, seen);
+    }
+
+    private static (string? Line, DroppedMembers Dropped) Compose(RunHeaders headers, string? foreign)
+    {
+        if (foreign is null)
+            return (headers.Baggage, headers.Dropped);
+        var ours = headers.Fit(Encoding.UTF8.GetByteCount(foreign), out var dropped);
+        return (BaggageLine.Join(ours, foreign), dropped);
+    }
+
+    // Several lines are one list.
+    private static string? GetBaggage(HttpRequestMessage request, out int lines)
+    {
+        lines = 0;
+        if (!TryGetValues(request, RunContext.BaggageHeaderName, out var values))
+            return null;
+        lines = values.Count;
+        return lines == 1 ? values.ToString() : string.Join(',', values);
+    }
+
+    private static bool TryGetValues(HttpRequestMessage request, string name, out HeaderStringValues values)
+    {
+        values = default;
+        var headers = request.Headers.NonValidated;
+        // Looking a name up costs as much as adding it, and many messages have no header yet.
+        return headers.Count > 0 && headers.TryGetValues(name, out values);
+    }
+
+    private static void SetTrace(HttpRequestMessage request, string? trace)
+    {
+        if (TryGetValues(request, RunContext.TraceHeaderName, out var values))
+        {
+            if (values.Count == 1 && string.Equals(values.ToString(), trace, StringComparison.Ordinal))
+                return;
+            request.Headers.Remove(RunContext.TraceHeaderName);
+        }
+
+        if (trace is not null)
+            request.Headers.TryAddWithoutValidation(RunContext.TraceHeaderName, trace);
+    }
+
+    private static void SetBaggage(HttpRequestMessage request, int lines, string? line)
+    {
+        if (lines > 0)
+            request.Headers.Remove(RunContext.BaggageHeaderName);
+        if (line is not null)
+            request.Headers.TryAddWithoutValidation(RunContext.BaggageHeaderName, line);
+    }
+}

@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using LangSmith.Http.Diagnostics;
+
+namespace LangSmith.Http.Outbound.Redirects;
+
+/// <summary>
+/// Makes the runtime call <see cref="RedirectAwarePropagator"/> on every hop of our messages, which it does only if it has an
+/// <see cref="Activity"/> for the request (<c>DiagnosticsHandler</c> in dotnet/runtime).
+/// </summary>
+/// <remarks>
+/// If no activity is current and nobody listens to the runtime's requests, a private activity is current below
+/// <see cref="RedirectTrackingHandler"/>, and the runtime makes its own under it. If somebody listens, a private activity would
+/// change what that listener decides. Then we subscribe to the runtime's <see cref="DiagnosticListener"/> and want an activity for
+/// each hop of our messages, whatever the listener wants for that hop.
+/// </remarks>
+internal static class PropagatorActivation
+{
+    private const string SourceName = "System.Net.Http";
+    private const string ListenerName = "HttpHandlerDiagnosticListener";
+    private const string RequestActivityName = "System.Net.Http.HttpRequestOut";
+    private const string PrivateActivityName = "LangSmith.Http.Hop";
+
+    // Listeners choose sources by name: this one has a listener exactly if the runtime's has.
+    private static readonly ActivitySource Twin = new(SourceName);
+
+    private static readonly ListenerFinder Finder = new();
+
+    // The message for which we just wanted an activity; the runtime injects on the same thread, next.
+    [ThreadStatic]
+    private static HttpRequestMessage? s_wanted;
+
+    // True while the other subscribers are asked.
+    [ThreadStatic]
+    private static bool s_isAskingOthers;
+
+    static PropagatorActivation()
+    {
+        var search = DiagnosticListener.AllListeners.Subscribe(Finder);
+        RuntimeInternals.CreateDiagnosticListener();
+        Unloading.Dispose(search, Finder, Twin);
+    }
+
+    /// <summary>True if the runtime may make an activity for a message: one is current, or somebody listens.</summary>
+    internal static bool MayRun(HttpRequestMessage request) =>
+        Activity.Current is not null || Twin.HasListeners() || Finder.IsWantedByOthers(request);
+
+    /// <summary>
+    /// True if a private activity has to be current for the propagator to be called. False if the runtime makes its own; from
+    /// now on it asks us if it would not.
+    /// </summary>
+    internal static bool NeedsPrivate(TransportInfo transport)
+    {
+        if (Activity.Current is not null)
+            return false;
+        // A user's class would see the private activity.
+        if (!transport.IsDerived && !Twin.HasListeners() && Finder.IsUnobserved)
+            return true;
+        Finder.Subscribe();
+        return false;
+    }
+
+    internal static Activity StartPrivate() => new Activity(PrivateActivityName).Start();
+
+    /// <summary>True if an activity exists only because we want to be called.</summary>
+    internal static bool IsOurs(Activity? activity, HttpRequestMessage request)
+    {
+        var isWanted = ReferenceEquals(s_wanted, request);
+        s_wanted = null;
+        return isWanted || ReferenceEquals(activity?.Parent?.OperationName, PrivateActivityName);
+    }
+
+    // The runtime asks this about a request if no listener made an activity for it and none is current.
+    private static bool WantsActivity(string name, object? request, object? unused)
+    {
+        if (s_isAskingOthers || request is not HttpRequestMessage message || name != RequestActivityName
+            || Activity.Current is not null || !RequestTracking.Concerns(message))
+            return false;
+        // If another subscriber wants it, it is that subscriber's, and its traceparent is real.
+        if (Finder.IsWantedByOthers(message))
+            return false;
+        s_wanted = message;
+        return true;
+    }
+
+    /// <summary>Finds the runtime's listener, which the process has once, and subscribes to it.</summary>
+    private sealed class ListenerFinder : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>, IDisposable
+    {
+        private readonly object _gate = new();
+        private volatile DiagnosticListener? _listener;
+        private volatile bool _isSubscribed;
+        private IDisposable? _subscription;
+
+        /// <summary>True if the listener exists and has no subscriber, us included.</summary>
+        internal bool IsUnobserved => _listener is { } listener && !listener.IsEnabled();
+
+        internal bool IsWantedByOthers(HttpRequestMessage request)
+        {
+            if (_listener is not { } listener || !listener.IsEnabled())
+                return false;
+            s_isAskingOthers = true;
+            try
+            {
+                return listener.IsEnabled(RequestActivityName, request);
+            }
+            finally
+            {
+                s_isAskingOthers = false;
+            }
+        }
+
+        internal void Subscribe()
+        {
+            if (_isSubscribed)
+                return;
+            lock (_gate)
+            {
+                _isSubscribed = true;
+                _subscription ??= _listener?.Subscribe(this, WantsActivity);
+            }
+        }
+
+        // Called while the runtime creates its listener, before it asks about a request.
+        public void OnNext(DiagnosticListener value)
+        {
+            if (value.Name != ListenerName)
+                return;
+            lock (_gate)
+            {
+                _listener = value;
+                if (_isSubscribed)
+                    _subscription ??= value.Subscribe(this, WantsActivity);
+            }
+        }
+
+        public void Dispose()
+        {
+            lock (_gate)
+                _subscription?.Dispose();
+        }
+
+        // The runtime sends its events to every subscriber; we only answer questions.
+        public void OnNext(KeyValuePair<string, object?> value)
+        {
+        }
+
+        public void OnCompleted()
+        {
+        }
+
+        public void OnError(Exception error)
+        {
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using LangSmith.Http.Outbound.Headers;
+
+namespace LangSmith.Http.Outbound.Redirects;
+
+/// <summary>
+/// Writes our headers last: wraps a client's <see cref="SocketsHttpHandler.ActivityHeadersPropagator"/>, which the runtime calls
+/// on every attempt and every redirect, with the message as carrier.
+/// </summary>
+/// <remarks>Messages that are not tracked go to the wrapped propagator untouched.</remarks>
+internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner, ClientPropagation client) : DistributedContextPropagator
+{
+    public override IReadOnlyCollection<string> Fields => Inner.Fields;
+
+    internal DistributedContextPropagator Inner { get; } = inner;
+
+    public override void Inject(Activity? activity, object? carrier, PropagatorSetterCallback? setter)
+    {
+        if (carrier is not HttpRequestMessage request || !IsTracked(request))
+        {
+            Inner.Inject(activity, carrier, setter);
+            return;
+        }
+
+        // An activity that exists only for our sake is no parent of anything: its traceparent is not sent.
+        var sendsBaggage = !PropagatorActivation.IsOurs(activity, request) && InjectInner(activity, request, setter);
+        try
+        {
+            if (RequestTracking.TryGetHeaders(request, out var headers))
+                RequestTracking.WriteHop(request, headers, sendsBaggage ? activity : null);
+        }
+        catch (Exception exception)
+        {
+            // Nothing of ours may fail a request, or go to an origin of which it is not known whether it may.
+            client.Report(exception);
+            HeaderWriter.Remove(request);
+        }
+    }
+
+    public override void ExtractTraceIdAndState(object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) =>
+        Inner.ExtractTraceIdAndState(carrier, getter, out traceId, out traceState);
+
+    public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) =>
+        Inner.ExtractBaggage(carrier, getter);
+
+    // A primary handler of a user's class may have copied the message. Its client is not known here, hence no targets.
+    private bool IsTracked(HttpRequestMessage request)
+    {
+        try
+        {
+            return RequestTracking.MayConcern(request)
+                && (RequestTracking.TryGetHeaders(request, out _) || RequestTracking.TryGuard(request, PropagationPolicy.Default, out _));
+        }
+        catch (Exception exception)
+        {
+            // Nothing of ours may fail a request.
+            client.Report(exception);
+            return false;
+        }
+    }
+
+    // The wrapped propagator writes everything but baggage. It also decides whether the activity's baggage is sent.
+    private bool InjectInner(Activity? activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
+    {
+        if (activity is not null && activity.Baggage.Any())
+            return InjectAllButBaggage(activity, request, setter);
+        Inner.Inject(activity, request, setter);
+        return false;
+    }
+
+    // A method of its own: what the lambda captures is allocated where a method begins, and most activities have no baggage.
+    private bool InjectAllButBaggage(Activity activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
+    {
+        var sendsBaggage = false;
+        Inner.Inject(activity, request, (carrier, name, value) =>
+        {
+            sendsBaggage |= TransportInfo.IsBaggage(name);
+            if (!string.Equals(name, RunContext.BaggageHeaderName, StringComparison.OrdinalIgnoreCase))
+                setter?.Invoke(carrier, name, value);
+        });
+        return sendsBaggage;
+    }
+}

@@ -1,0 +1,212 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using LangSmith.Http.Outbound.Headers;
+using LangSmith.Http.Propagation;
+using LangSmith.Http.Runs;
+
+namespace LangSmith.Http.Outbound.Redirects;
+
+/// <summary>
+/// What is known of one message between its attempts and hops: the headers it may carry, where the attempt started, and where
+/// redirects led. Kept in <see cref="HttpRequestMessage.Options"/>, which retries and hedging copy.
+/// </summary>
+/// <remarks>
+/// The values of most messages are objects that exist anyway, under two keys. A state object of our own would be one
+/// allocation more on every request, and a fourth key would make the dictionary grow.
+/// </remarks>
+internal static class RequestTracking
+{
+    private static readonly HttpRequestOptionsKey<RunHeaders> HeadersKey = new("ls.headers");
+    private static readonly HttpRequestOptionsKey<PropagationPolicy> PolicyKey = new("ls.policy");
+
+    // The Uri where the attempt started, or a Route if there is more to know. Null: the next hop is the start.
+    private static readonly HttpRequestOptionsKey<object?> RouteKey = new("ls.route");
+
+    // Where redirects led, by the langsmith-trace of the message that was redirected, for copies that lose their options.
+    private static readonly ConditionalWeakTable<string, Uri[]> RedirectsByTrace = [];
+
+    // Most processes never see a redirect to another origin, and need to look nothing up.
+    private static volatile bool s_sawRedirect;
+
+    /// <summary>
+    /// False if a message is neither tracked nor carries <c>langsmith-trace</c>. Cheap, because every request is asked: one
+    /// look-up, and only if the message has headers.
+    /// </summary>
+    internal static bool MayConcern(HttpRequestMessage request) => Ambient.Current is { HasContext: true } || HasTrace(request);
+
+    /// <summary>True if a message is tracked or carries <c>langsmith-trace</c>.</summary>
+    internal static bool Concerns(HttpRequestMessage request) => HasTrace(request) || TryGetHeaders(request, out _);
+
+    /// <summary>The headers a message may carry; false if it is not tracked.</summary>
+    internal static bool TryGetHeaders(HttpRequestMessage request, [NotNullWhen(true)] out RunHeaders? headers)
+    {
+        headers = null;
+        return RuntimeInternals.HasOptions(request) && request.Options.TryGetValue(HeadersKey, out headers);
+    }
+
+    /// <summary>
+    /// True if another message with this <c>langsmith-trace</c> was redirected, so that a copy of that one must be told from a
+    /// new message.
+    /// </summary>
+    internal static bool SawRedirect(string? trace) => s_sawRedirect && FindRedirects(trace) is not null;
+
+    /// <summary>Writes both headers, and remembers them for the hops and attempts to come.</summary>
+    internal static void Write(HttpRequestMessage request, RunHeaders headers, PropagationPolicy policy, Activity? activity)
+    {
+        request.Options.TryGetValue(RouteKey, out var known);
+        SetBaggage(request, known, HeaderWriter.Write(request, headers, (known as Route)?.Baggage, activity));
+        request.Options.Set(HeadersKey, headers);
+        // Without targets, no policy means the same, unless an earlier attempt left one.
+        if (policy.HasTargets || known is not null)
+            request.Options.Set(PolicyKey, policy);
+    }
+
+    /// <summary>
+    /// Tracks a message that carries headers of ours and is not known: a handler copied it without its options, or the
+    /// application wrote the headers. False if it carries none.
+    /// </summary>
+    internal static bool TryGuard(HttpRequestMessage request, PropagationPolicy policy, [NotNullWhen(true)] out RunHeaders? headers)
+    {
+        headers = HeaderWriter.Read(request);
+        if (headers is null)
+            return false;
+        request.Options.Set(HeadersKey, headers);
+        if (policy.HasTargets)
+            request.Options.Set(PolicyKey, policy);
+        if (s_sawRedirect && FindRedirects(headers.Trace) is { } redirects)
+            request.Options.Set(RouteKey, new Route(null, redirects, null));
+        return true;
+    }
+
+    /// <summary>Writes nothing on the hops of this message until the handler sees it again.</summary>
+    internal static void Silence(HttpRequestMessage request) => request.Options.Set(HeadersKey, RunHeaders.Nothing);
+
+    /// <summary>Marks the start of an attempt, below every handler that rewrites URIs.</summary>
+    /// <param name="request">A tracked message.</param>
+    /// <param name="start">Where the attempt starts; null if the next hop decides.</param>
+    internal static void BeginAttempt(HttpRequestMessage request, Uri? start)
+    {
+        request.Options.TryGetValue(RouteKey, out var known);
+        // Where a redirect led is not where the attempt starts: the runtime left its URI in the message.
+        if (known is Route route)
+        {
+            if (!route.LeadsTo(request.RequestUri!) && !ReferenceEquals(route.Start, start))
+                request.Options.Set(RouteKey, route with { Start = start });
+        }
+        else if (!ReferenceEquals(known, start))
+        {
+            request.Options.Set(RouteKey, start);
+        }
+    }
+
+    /// <summary>True if a redirect was seen, so that the attempt's own hop has to be decided as well.</summary>
+    internal static bool WasRedirected(HttpRequestMessage request) =>
+        request.Options.TryGetValue(RouteKey, out var known) && known is Route { Redirects.Length: > 0 };
+
+    /// <summary>True if a redirect led a message, or the one it is a copy of, to an origin.</summary>
+    internal static bool WasRedirectedTo(HttpRequestMessage request, Uri origin)
+    {
+        if (!s_sawRedirect)
+            return false;
+        if (TryGetHeaders(request, out _))
+            return request.Options.TryGetValue(RouteKey, out var known) && known is Route route && route.LeadsTo(origin);
+        return FindRedirects(HeaderWriter.GetTrace(request)) is { } redirects && IsAmong(redirects, origin);
+    }
+
+    /// <summary>Writes the headers of one hop, or removes them if the hop may not have them.</summary>
+    /// <param name="request">A tracked message, its URI that of the hop.</param>
+    /// <param name="headers">What it may carry.</param>
+    /// <param name="activity">The activity whose baggage travels; null for none.</param>
+    internal static void WriteHop(HttpRequestMessage request, RunHeaders headers, Activity? activity)
+    {
+        var hop = request.RequestUri!;
+        request.Options.TryGetValue(RouteKey, out var known);
+        var route = known as Route;
+        var start = route is null ? known as Uri : route.Start;
+        if (start is null && route?.LeadsTo(hop) != true)
+        {
+            known = route is null ? hop : route with { Start = hop };
+            request.Options.Set(RouteKey, known);
+            start = hop;
+        }
+
+        var isAllowed = start is not null && PropagationTarget.IsSameOrigin(start, hop);
+        if (!isAllowed)
+        {
+            isAllowed = request.Options.TryGetValue(PolicyKey, out var policy) && policy.Names(hop);
+            if (isAllowed || HeaderWriter.GetTrace(request) is not null)
+                OutboundTelemetry.CountRedirect(isAllowed);
+            if (!isAllowed)
+                known = AddRedirect(request, known, hop);
+        }
+
+        SetBaggage(request, known, HeaderWriter.Write(request, isAllowed ? headers : RunHeaders.Nothing, (known as Route)?.Baggage, activity));
+    }
+
+    /// <summary>
+    /// Remembers where a response redirects a message, if that is another origin: a handler in the chain may follow it, with
+    /// this message or with a copy.
+    /// </summary>
+    internal static void AddRedirect(HttpRequestMessage request, HttpResponseMessage response, PropagationPolicy policy)
+    {
+        var from = response.RequestMessage?.RequestUri ?? request.RequestUri!;
+        // On Unix, "/path" parses as the absolute URI of a file.
+        if (response.Headers.Location is not { } location || !Uri.TryCreate(from, location.OriginalString, out var to))
+            return;
+        if (!TryGetHeaders(request, out _) && !TryGuard(request, policy, out _))
+            return;
+        request.Options.TryGetValue(RouteKey, out var known);
+        var start = known as Uri ?? (known as Route)?.Start ?? from;
+        if (!PropagationTarget.IsSameOrigin(start, to))
+            AddRedirect(request, known ?? from, to);
+    }
+
+    private static bool HasTrace(HttpRequestMessage request) =>
+        RuntimeInternals.HasHeaders(request) && HeaderWriter.GetTrace(request) is not null;
+
+    private static Route AddRedirect(HttpRequestMessage request, object? known, Uri to)
+    {
+        var route = known as Route ?? new Route(known as Uri, [], null);
+        if (!route.LeadsTo(to))
+        {
+            route = route with { Redirects = [.. route.Redirects, to] };
+            request.Options.Set(RouteKey, route);
+        }
+
+        s_sawRedirect = true;
+        if (request.Options.TryGetValue(HeadersKey, out var headers) && headers.Trace is { } trace)
+            RedirectsByTrace.AddOrUpdate(GetKey(trace), route.Redirects);
+        return route;
+    }
+
+    private static Uri[]? FindRedirects(string? trace) =>
+        trace is not null && RedirectsByTrace.TryGetValue(GetKey(trace), out var redirects) ? redirects : null;
+
+    // The table compares references: the current run's own string is the same in all of its messages.
+    private static string GetKey(string trace) =>
+        Ambient.Current?.Context?.DottedOrder is { } current && string.Equals(current, trace, StringComparison.Ordinal) ? current : trace;
+
+    private static bool IsAmong(Uri[] origins, Uri origin)
+    {
+        foreach (var other in origins)
+        {
+            if (PropagationTarget.IsSameOrigin(other, origin))
+                return true;
+        }
+
+        return false;
+    }
+
+    private static void SetBaggage(HttpRequestMessage request, object? known, WrittenBaggage? baggage)
+    {
+        if (baggage is not null && !ReferenceEquals(baggage, (known as Route)?.Baggage))
+            request.Options.Set(RouteKey, known is Route route ? route with { Baggage = baggage } : new Route(known as Uri, [], baggage));
+    }
+
+    // Immutable: copies of a message share it.
+    private sealed record Route(Uri? Start, Uri[] Redirects, WrittenBaggage? Baggage)
+    {
+        internal bool LeadsTo(Uri origin) => IsAmong(Redirects, origin);
+    }
+}

@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using LangSmith.Http.Diagnostics;
+using LangSmith.Http.Outbound.Headers;
+
+namespace LangSmith.Http.Outbound.Redirects;
+
+/// <summary>What the primary handler of a chain does to our headers. Found out once, before the first request.</summary>
+internal sealed class TransportInfo
+{
+    private const string CorrelationContext = "Correlation-Context";
+
+    // The propagator that decides whether an activity's baggage is sent; null if it is not.
+    private readonly DistributedContextPropagator? _propagator;
+
+    private TransportInfo(
+        DistributedContextPropagator? propagator, bool callsPropagator, bool followsRedirects, bool isDerived, string? redirectsUnseenBecause)
+    {
+        _propagator = propagator;
+        CallsPropagator = callsPropagator;
+        FollowsRedirects = followsRedirects;
+        IsDerived = isDerived;
+        RedirectsUnseenBecause = redirectsUnseenBecause;
+    }
+
+    /// <summary>True if the runtime calls our <see cref="RedirectAwarePropagator"/> for requests under an activity.</summary>
+    internal bool CallsPropagator { get; }
+
+    /// <summary>True if the primary handler follows redirects, and we see them.</summary>
+    internal bool FollowsRedirects { get; }
+
+    /// <summary>True if the primary handler is of a user's class, which may rewrite the URI and send more than once.</summary>
+    internal bool IsDerived { get; }
+
+    /// <summary>Why the primary handler follows redirects that we do not see; null otherwise.</summary>
+    internal string? RedirectsUnseenBecause { get; }
+
+    /// <summary>
+    /// Walks down a chain to its primary handler, puts <see cref="RedirectAwarePropagator"/> into it and
+    /// <see cref="RedirectTrackingHandler"/> directly above it. Never throws.
+    /// </summary>
+    internal static TransportInfo Install(DelegatingHandler handler, ClientPropagation client)
+    {
+        var above = handler;
+        while (above.InnerHandler is DelegatingHandler next)
+        {
+            if (next is RedirectTrackingHandler tracking)
+                return tracking.Transport;
+            above = next;
+        }
+
+        var transport = Inspect(above.InnerHandler, client);
+        try
+        {
+            above.InnerHandler = new RedirectTrackingHandler(above.InnerHandler!, transport, client);
+            return transport;
+        }
+        catch (InvalidOperationException) when (above.InnerHandler is RedirectTrackingHandler tracking)
+        {
+            // Another client that shares the handler was faster.
+            return tracking.Transport;
+        }
+        catch (InvalidOperationException)
+        {
+            // A handler takes no new inner handler after its first request.
+            return transport.WithoutTracking("a handler above the primary one was already in use");
+        }
+    }
+
+    /// <summary>Returns <paramref name="activity"/> if its baggage is sent with requests; null otherwise.</summary>
+    internal Activity? GetBaggageSource(Activity? activity) =>
+        activity is not null && _propagator is not null && activity.Baggage.Any() && SendsBaggage(_propagator, activity) ? activity : null;
+
+    private static TransportInfo Inspect(HttpMessageHandler? primary, ClientPropagation client)
+    {
+        var sockets = primary as SocketsHttpHandler ?? (primary is HttpClientHandler wrapper ? RuntimeInternals.GetSocketsHandler(wrapper) : null);
+        var isDerived = primary is HttpClientHandler && primary.GetType() != typeof(HttpClientHandler);
+        if (RuntimeInternals.IsPropagationOff)
+            return Unseen(null, "activity propagation is switched off for the process");
+        if (sockets is null)
+            return Unseen(DistributedContextPropagator.Current, "the SocketsHttpHandler inside the HttpClientHandler cannot be reached");
+        switch (sockets.ActivityHeadersPropagator)
+        {
+            case RedirectAwarePropagator ours:
+                return Seen(ours.Inner);
+            case null:
+                // An opt-out. To wrap it would switch activities back on.
+                return Unseen(null, "its ActivityHeadersPropagator is null");
+            case var propagator:
+                try
+                {
+                    sockets.ActivityHeadersPropagator = new RedirectAwarePropagator(propagator, client);
+                    return Seen(propagator);
+                }
+                catch (InvalidOperationException) when (sockets.ActivityHeadersPropagator is RedirectAwarePropagator)
+                {
+                    return Seen(propagator);
+                }
+                catch (InvalidOperationException)
+                {
+                    // It takes no settings after its first request, and none after it was disposed.
+                    return Unseen(propagator, "the primary handler was already in use");
+                }
+        }
+
+        TransportInfo Seen(DistributedContextPropagator propagator) => new(propagator, true, sockets.AllowAutoRedirect, isDerived, null);
+
+        // Handlers of other kinds, such as a mock or a test server, follow no redirects.
+        TransportInfo Unseen(DistributedContextPropagator? propagator, string cause)
+        {
+            var follows = primary switch
+            {
+                SocketsHttpHandler handler => handler.AllowAutoRedirect,
+                HttpClientHandler handler => handler.AllowAutoRedirect,
+                _ => false,
+            };
+            return new TransportInfo(propagator, false, false, isDerived, follows ? cause : null);
+        }
+    }
+
+    // Asks the propagator without a message, because it writes to the one it is given.
+    private static bool SendsBaggage(DistributedContextPropagator propagator, Activity activity)
+    {
+        var answer = new Answer();
+        var exception = NeverThrow.Run((propagator, activity, answer), static state => state.propagator.Inject(
+            state.activity, state.answer, static (carrier, name, _) => ((Answer)carrier!).SendsBaggage |= IsBaggage(name)));
+        return exception is null && answer.SendsBaggage;
+    }
+
+    /// <summary>True for the header that carries baggage, and for its older name, which .NET 8 still uses.</summary>
+    internal static bool IsBaggage(string name) =>
+        string.Equals(name, RunContext.BaggageHeaderName, StringComparison.OrdinalIgnoreCase)
+        || string.Equals(name, CorrelationContext, StringComparison.OrdinalIgnoreCase);
+
+    private TransportInfo WithoutTracking(string cause) =>
+        FollowsRedirects ? new TransportInfo(_propagator, false, false, IsDerived, cause) : this;
+
+    private sealed class Answer
+    {
+        internal bool SendsBaggage { get; set; }
+    }
+}

@@ -172,6 +172,8 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             RequestTracking.Write(request, headers, policy, activity);
         else
             HeaderWriter.Write(request, headers, last: null, activity);
+        if (!policy.HasTargets)
+            _client.LogNoTargets();
         return context.IsSampled ? OutboundReason.Injected : OutboundReason.NotSampled;
     }
 
@@ -208,8 +210,6 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             var transport = TransportInfo.Install(this, _client);
             if (transport.RedirectsUnseenBecause is { } cause)
                 _client.LogUnseenRedirects(cause);
-            else
-                _client.LogNoTargets();
             _transport = transport;
             return transport;
         }

@@ -194,7 +194,7 @@ public sealed class RegistrationTests
         {
             "LangSmithOptions: LangSmith:Enabled is 'yes'. Set it to true or false.",
             "LangSmithOptions: AgentAddress is 'a/local'. Write lrn:agents/<id>/environments/<local, development, staging or production>, the id in lower case letters, digits and hyphens.",
-            "LangSmithPropagationOptions of HttpClient 'answers': Targets: 'answers.internal' is not an origin. Write scheme, host and optional port, such as 'https://answers.internal', 'https://*.internal' or 'http://127.0.0.1:8080'.",
+            "LangSmithPropagationOptions of HttpClient 'answers': Targets: 'answers.internal' is not an origin. Write scheme, host and optional port, such as 'https://answers.internal', 'https://*.internal', 'http://127.0.0.1:8080' or, for service discovery, 'https+http://answers'.",
             "LangSmithPropagationOptions of HttpClient 'answers': MaxBaggageBytes is 1048576. Set it to a number of bytes from 0 to 8192.",
         }));
         await Task.CompletedTask;

@@ -50,10 +50,10 @@ internal sealed class ClientPropagation(string name, PropagationPolicy policy, I
             Log.RedirectsUnseen(Logger, Name, cause);
     }
 
-    /// <summary>Logs once where the headers of a client without targets go.</summary>
+    /// <summary>Logs once that the headers of a client without targets go to every host it calls.</summary>
     internal void LogNoTargets()
     {
-        if (!_policy.HasTargets && _noTargets.TryPass())
+        if (!_noTargets.IsSpent && _noTargets.TryPass())
             Log.NoTargets(Logger, Name);
     }
 

@@ -60,6 +60,28 @@ if (run.Inputs?.GetProperty("question").GetProperty("Text").GetString() != "why?
 if (run.Outputs?.GetProperty("output").GetString() != "because")
     problems.Add($"outputs {run.Outputs}");
 
+// Redirects of an HttpClientHandler are seen, through a private field that trimming keeps: the other origin gets nothing.
+var redirecting = WebApplication.CreateSlimBuilder();
+redirecting.WebHost.UseUrls("http://127.0.0.1:0");
+redirecting.Logging.ClearProviders();
+await using var redirects = redirecting.Build();
+var traces = new List<string>();
+redirects.MapGet("/start", (HttpContext context) =>
+{
+    traces.Add(context.Request.Headers["langsmith-trace"].ToString());
+    context.Response.Redirect($"http://localhost:{context.Connection.LocalPort}/end");
+});
+redirects.MapGet("/end", (HttpContext context) => traces.Add(context.Request.Headers["langsmith-trace"].ToString()));
+await redirects.StartAsync();
+var targets = new LangSmithPropagationOptions { Targets = { redirects.Urls.First() } };
+using (var redirected = new HttpClient(new LangSmithPropagationHandler(new HttpClientHandler(), targets)))
+using (var scope = tracer.StartRun("redirected"))
+{
+    (await redirected.GetAsync(new Uri($"{redirects.Urls.First()}/start"))).Dispose();
+    if (!traces.SequenceEqual([scope.Run.DottedOrder, ""]))
+        problems.Add($"the redirect carried {string.Join(" and ", traces)}");
+}
+
 // Configured by name, validated, posted when the container is disposed.
 await using var collector = await LangSmithCollector.StartAsync();
 var settings = new Dictionary<string, string?>

@@ -149,7 +149,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         if (ambient?.Context is { } context)
             return Propagate(request, transport, ambient, context);
         // Headers that the application or an earlier run wrote stay where they may.
-        if (RuntimeInternals.HasHeaders(request) && GetRefusal(request, transport, _client.Policy) is { } refusal)
+        if (RuntimeInternals.HasHeaders(request) && GetRefusal(request, transport, _client.Policy) is { } refusal && HeaderWriter.HasOurs(request))
             return Refuse(request, refusal);
         return ambient is { IsSuppressed: true } ? RemoveOurs(request, null, OutboundReason.Suppressed) : OutboundReason.NoRun;
     }
@@ -163,7 +163,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             return Refuse(request, refusal);
         var headers = context.GetHeaders(policy.Format);
         if (headers.IsTooLong)
-            return RemoveOurs(request, context, OutboundReason.OverBudget);
+            return Refuse(request, OutboundReason.OverBudget);
 
         // The activity's baggage is merged here, not only by the propagator, so that a handler below can sign the line.
         var activity = transport.GetBaggageSource(Activity.Current);

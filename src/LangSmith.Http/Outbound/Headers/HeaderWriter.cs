@@ -52,13 +52,14 @@ internal static class HeaderWriter
     internal static string? GetTrace(HttpRequestMessage request) =>
         TryGetValues(request, RunContext.TraceHeaderName, out var values) ? values.ToString() : null;
 
+    /// <summary>True if a message carries <c>langsmith-trace</c> or a <c>langsmith-*</c> member.</summary>
+    internal static bool HasOurs(HttpRequestMessage request) => GetTrace(request) is not null || GetOurMembers(request) is not null;
+
     /// <summary>The headers of ours that a message carries, as they are; null if it carries none.</summary>
-    internal static RunHeaders? Read(HttpRequestMessage request)
-    {
-        var trace = GetTrace(request);
-        var members = BaggageLine.GetOurMembers(GetBaggage(request, out _));
-        return trace is null && members is null ? null : RunHeaders.CreateVerbatim(trace, members);
-    }
+    internal static RunHeaders? Read(HttpRequestMessage request) =>
+        HasOurs(request) ? RunHeaders.CreateVerbatim(GetTrace(request), GetOurMembers(request)) : null;
+
+    private static string? GetOurMembers(HttpRequestMessage request) => BaggageLine.GetOurMembers(GetBaggage(request, out _));
 
     private static string? GetForeignMembers(string? line, RunHeaders headers, WrittenBaggage? last)
     {

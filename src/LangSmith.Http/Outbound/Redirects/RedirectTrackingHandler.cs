@@ -71,9 +71,8 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
                 return Attempt.Untracked;
             if (!RequestTracking.TryGetHeaders(request, out var headers))
             {
-                var trace = HeaderWriter.GetTrace(request);
-                if (!MayBeTouchedAgain(request, trace))
-                    return trace is null ? Attempt.Untracked : Attempt.Tracked;
+                if (!MayBeTouchedAgain(request))
+                    return HeaderWriter.HasOurs(request) ? Attempt.Tracked : Attempt.Untracked;
                 if (!RequestTracking.TryGuard(request, client.Policy, out headers))
                     return Attempt.Untracked;
             }
@@ -106,8 +105,8 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
         }
     }
 
-    private bool MayBeTouchedAgain(HttpRequestMessage request, string? trace) =>
+    private bool MayBeTouchedAgain(HttpRequestMessage request) =>
         Transport.FollowsRedirects
         || (Transport.CallsPropagator && PropagatorActivation.MayRun(request))
-        || RequestTracking.SawRedirect(trace);
+        || RequestTracking.SawRedirect(HeaderWriter.GetTrace(request));
 }

@@ -151,8 +151,8 @@ internal static class RequestTracking
     internal static void AddRedirect(HttpRequestMessage request, HttpResponseMessage response, PropagationPolicy policy)
     {
         var from = response.RequestMessage?.RequestUri ?? request.RequestUri!;
-        // On Unix, "/path" parses as the absolute URI of a file.
-        if (response.Headers.Location is not { } location || !Uri.TryCreate(from, location.OriginalString, out var to))
+        // As text: on Unix, "/path" parses as the absolute URI of a file.
+        if (!response.Headers.NonValidated.TryGetValues("Location", out var location) || !Uri.TryCreate(from, location.ToString(), out var to))
             return;
         if (!TryGetHeaders(request, out _) && !TryGuard(request, policy, out _))
             return;

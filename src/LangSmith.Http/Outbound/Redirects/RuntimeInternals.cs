@@ -50,8 +50,15 @@ internal static class RuntimeInternals
     /// </summary>
     internal static void CreateDiagnosticListener()
     {
-        if (!IsOff && Type.GetType("System.Net.Http.DiagnosticsHandler, System.Net.Http") is { } type)
-            RuntimeHelpers.RunClassConstructor(type.TypeHandle);
+        try
+        {
+            if (!IsOff && Type.GetType("System.Net.Http.DiagnosticsHandler, System.Net.Http") is { } type)
+                RuntimeHelpers.RunClassConstructor(type.TypeHandle);
+        }
+        catch (TypeInitializationException)
+        {
+            // An observer threw. The runtime reports it to the first request, as it would without us.
+        }
     }
 
     /// <summary>True if the process has switched off that requests carry activities. Read as the runtime reads it.</summary>

@@ -3,13 +3,13 @@ using BenchmarkDotNet.Attributes;
 
 namespace LangSmith.Http.Benchmarks;
 
-/// <summary>The handler where redirects are followed: each message is remembered, and written again on each hop.</summary>
+/// <summary>The handler where redirects are followed: each message is tracked, and written again on each hop.</summary>
 public class TrackedHandlerBenchmarks
 {
-    private static readonly ClientPolicy Client = new(OutboundPolicy.Default);
+    private static readonly ClientPropagation Client = new(PropagationPolicy.Default);
 
     private HttpMessageInvoker _invoker = null!;
-    private HopPropagator _propagator = null!;
+    private RedirectAwarePropagator _propagator = null!;
     private HttpRequestMessage _tracked = null!;
     private string _trace = null!;
     private string _baggage = null!;
@@ -41,15 +41,16 @@ public class TrackedHandlerBenchmarks
     {
         Samples.EnterRun();
         new Activity("request").Start();
-        var primary = new StubAboveSockets(new HopPropagator(DistributedContextPropagator.Current, followsRedirects: true, Client));
-        _invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new HopHandler(primary, Client)));
+        var primary = new StubAboveSockets(new RedirectAwarePropagator(DistributedContextPropagator.Current, Client));
+        var transport = TransportInfo.Install(new LangSmithPropagationHandler(new SocketsHttpHandler()), Client);
+        _invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new RedirectTrackingHandler(primary, transport, Client)));
     }
 
     [GlobalSetup(Target = nameof(Hop))]
     public void SetUpHop()
     {
         Samples.EnterRun();
-        _propagator = new HopPropagator(DistributedContextPropagator.CreateNoOutputPropagator(), followsRedirects: true, Client);
+        _propagator = new RedirectAwarePropagator(DistributedContextPropagator.CreateNoOutputPropagator(), Client);
         _tracked = new HttpRequestMessage(HttpMethod.Get, Samples.Uri);
         using var invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new StubAboveSockets()));
         invoker.SendAsync(_tracked, CancellationToken.None).GetAwaiter().GetResult();
@@ -67,13 +68,13 @@ public class TrackedHandlerBenchmarks
     [Benchmark(Description = "our handler + one hop, under an activity")]
     public Task<HttpResponseMessage> TrackedUnderActivity() => Send();
 
-    [Benchmark(Description = "one hop: HopPropagator.Inject")]
+    [Benchmark(Description = "one hop: RedirectAwarePropagator.Inject")]
     public void Hop() => _propagator.Inject(null, _tracked, StubAboveSockets.SetHeader);
 
     [Benchmark(Description = "the private Activity: start, dispose")]
     public void PrivateActivity()
     {
-        using var activity = RuntimeActivity.StartPrivate();
+        using var activity = PropagatorActivation.StartPrivate();
     }
 
     private Task<HttpResponseMessage> Send() =>

@@ -18,6 +18,14 @@ internal static class HeaderWriter
     /// <returns>What the next call needs; null if there is no foreign member, and none was known before.</returns>
     internal static WrittenBaggage? Write(HttpRequestMessage request, RunHeaders headers, WrittenBaggage? last, Activity? activity)
     {
+        if (last is null && activity is null && request.Headers.NonValidated.Count == 0)
+        {
+            // A new message: nothing to merge.
+            Add(request, headers.Trace, headers.Baggage);
+            PropagationTelemetry.CountDropped(headers.Dropped);
+            return null;
+        }
+
         var line = GetBaggage(request, out var lines);
         var foreign = GetForeignMembers(line, headers, last);
         var isCut = false;
@@ -60,6 +68,14 @@ internal static class HeaderWriter
         HasOurs(request) ? RunHeaders.CreateVerbatim(GetTrace(request), GetOurMembers(request)) : null;
 
     private static string? GetOurMembers(HttpRequestMessage request) => BaggageLine.GetOurMembers(GetBaggage(request, out _));
+
+    private static void Add(HttpRequestMessage request, string? trace, string? baggage)
+    {
+        if (trace is not null)
+            request.Headers.TryAddWithoutValidation(RunContext.TraceHeaderName, trace);
+        if (baggage is not null)
+            request.Headers.TryAddWithoutValidation(RunContext.BaggageHeaderName, baggage);
+    }
 
     private static string? GetForeignMembers(string? line, RunHeaders headers, WrittenBaggage? last)
     {
@@ -109,15 +125,13 @@ internal static class HeaderWriter
             request.Headers.Remove(RunContext.TraceHeaderName);
         }
 
-        if (trace is not null)
-            request.Headers.TryAddWithoutValidation(RunContext.TraceHeaderName, trace);
+        Add(request, trace, null);
     }
 
     private static void SetBaggage(HttpRequestMessage request, int lines, string? line)
     {
         if (lines > 0)
             request.Headers.Remove(RunContext.BaggageHeaderName);
-        if (line is not null)
-            request.Headers.TryAddWithoutValidation(RunContext.BaggageHeaderName, line);
+        Add(request, null, line);
     }
 }

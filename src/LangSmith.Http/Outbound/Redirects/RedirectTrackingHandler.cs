@@ -11,7 +11,7 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
 {
     private enum Attempt
     {
-        // Nothing of ours is on the message.
+        // No header of ours is on the message.
         Untracked,
         Tracked,
 
@@ -21,13 +21,16 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
 
     internal TransportInfo Transport { get; } = transport;
 
+    // A primary handler of a user's may return null.
+    private static bool IsRedirect(HttpResponseMessage? response) => response is not null && (int)response.StatusCode is >= 300 and < 400;
+
     protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var attempt = Begin(request);
         using var activity = attempt is Attempt.NeedsActivity ? PropagatorActivation.StartPrivate() : null;
         var response = base.Send(request, cancellationToken);
-        if (attempt is not Attempt.Untracked)
-            End(request, response);
+        if (attempt is not Attempt.Untracked && IsRedirect(response))
+            AddRedirect(request, response);
         return response;
     }
 
@@ -40,9 +43,9 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
         if (attempt is Attempt.Untracked)
             return sending;
         if (!sending.IsCompleted)
-            return EndAsync(request, sending);
-        if (sending.IsCompletedSuccessfully)
-            End(request, sending.Result);
+            return WatchAsync(request, sending);
+        if (sending.IsCompletedSuccessfully && IsRedirect(sending.Result))
+            AddRedirect(request, sending.Result);
         return sending;
     }
 
@@ -51,38 +54,31 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
     {
         using var activity = PropagatorActivation.StartPrivate();
         var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
-        End(request, response);
+        if (IsRedirect(response))
+            AddRedirect(request, response);
         return response;
     }
 
-    private async Task<HttpResponseMessage> EndAsync(HttpRequestMessage request, Task<HttpResponseMessage> sending)
+    private async Task<HttpResponseMessage> WatchAsync(HttpRequestMessage request, Task<HttpResponseMessage> sending)
     {
         var response = await sending.ConfigureAwait(false);
-        End(request, response);
+        if (IsRedirect(response))
+            AddRedirect(request, response);
         return response;
     }
 
+    // In the order of cost: with redirects off, most messages are looked at again only if the response is a redirect.
     private Attempt Begin(HttpRequestMessage request)
     {
         try
         {
             // The handler below reports a message it cannot send.
-            if (request?.RequestUri is not { IsAbsoluteUri: true } uri || !RequestTracking.MayConcern(request))
+            if (request is null || !RequestTracking.MayConcern(request))
                 return Attempt.Untracked;
-            if (!RequestTracking.TryGetHeaders(request, out var headers))
-            {
-                if (!MayBeTouchedAgain(request))
-                    return HeaderWriter.HasOurs(request) ? Attempt.Tracked : Attempt.Untracked;
-                if (!RequestTracking.TryGuard(request, client.Policy, out headers))
-                    return Attempt.Untracked;
-            }
-
-            RequestTracking.BeginAttempt(request, uri);
-            if (RequestTracking.WasRedirected(request))
-                RequestTracking.WriteHop(request, headers, Transport.GetBaggageSource(Activity.Current));
-            if (Transport.IsDerived)
-                RequestTracking.BeginAttempt(request, null);
-            return Transport.FollowsRedirects && PropagatorActivation.NeedsPrivate(Transport) ? Attempt.NeedsActivity : Attempt.Tracked;
+            var mayBeTouchedAgain = Transport.FollowsRedirects
+                || RequestTracking.MayHaveBeenRedirected(request)
+                || (Transport.CallsPropagator && PropagatorActivation.MayRun(request));
+            return mayBeTouchedAgain && request.RequestUri is { IsAbsoluteUri: true } uri ? Begin(request, uri) : Attempt.Tracked;
         }
         catch (Exception exception)
         {
@@ -92,21 +88,27 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
         }
     }
 
-    private void End(HttpRequestMessage request, HttpResponseMessage response)
+    private Attempt Begin(HttpRequestMessage request, Uri uri)
+    {
+        if (!RequestTracking.TryGetHeaders(request, out var headers) && !RequestTracking.TryGuard(request, client.Policy, out headers))
+            return Attempt.Untracked;
+        RequestTracking.BeginAttempt(request, uri);
+        if (RequestTracking.WasRedirected(request))
+            RequestTracking.WriteHop(request, headers, Transport.GetBaggageSource(Activity.Current));
+        if (Transport.IsDerived)
+            RequestTracking.BeginAttempt(request, null);
+        return Transport.FollowsRedirects && PropagatorActivation.NeedsPrivate(Transport) ? Attempt.NeedsActivity : Attempt.Tracked;
+    }
+
+    private void AddRedirect(HttpRequestMessage request, HttpResponseMessage response)
     {
         try
         {
-            if (response is not null && (int)response.StatusCode is >= 300 and < 400)
-                RequestTracking.AddRedirect(request, response, client.Policy);
+            RequestTracking.AddRedirect(request, response, client.Policy);
         }
         catch (Exception exception)
         {
             client.Report(exception);
         }
     }
-
-    private bool MayBeTouchedAgain(HttpRequestMessage request) =>
-        Transport.FollowsRedirects
-        || (Transport.CallsPropagator && PropagatorActivation.MayRun(request))
-        || RequestTracking.SawRedirect(HeaderWriter.GetTrace(request));
 }

@@ -26,8 +26,8 @@ internal static class RequestTracking
     // Where redirects led, by the langsmith-trace of the message that was redirected, for copies that lose their options.
     private static readonly ConditionalWeakTable<string, Uri[]> RedirectsByTrace = [];
 
-    // Most processes never see a redirect to another origin, and need to look nothing up.
-    private static volatile bool s_sawRedirect;
+    // Most processes never see a redirect to another origin, and have nothing to look up.
+    private static volatile bool s_sawRedirects;
 
     /// <summary>
     /// False if a message is neither tracked nor carries <c>langsmith-trace</c>. Cheap, because every request is asked: one
@@ -49,7 +49,11 @@ internal static class RequestTracking
     /// True if another message with this <c>langsmith-trace</c> was redirected, so that a copy of that one must be told from a
     /// new message.
     /// </summary>
-    internal static bool SawRedirect(string? trace) => s_sawRedirect && FindRedirects(trace) is not null;
+    internal static bool SawRedirect(string? trace) => s_sawRedirects && FindRedirects(trace) is not null;
+
+    /// <summary>True if a message, or one it may be a copy of, was sent before, so that it may have been redirected.</summary>
+    internal static bool MayHaveBeenRedirected(HttpRequestMessage request) =>
+        s_sawRedirects && (TryGetHeaders(request, out _) || FindRedirects(HeaderWriter.GetTrace(request)) is not null);
 
     /// <summary>Writes both headers, and remembers them for the hops and attempts to come.</summary>
     internal static void Write(HttpRequestMessage request, RunHeaders headers, PropagationPolicy policy, Activity? activity)
@@ -74,7 +78,7 @@ internal static class RequestTracking
         request.Options.Set(HeadersKey, headers);
         if (policy.HasTargets)
             request.Options.Set(PolicyKey, policy);
-        if (s_sawRedirect && FindRedirects(headers.Trace) is { } redirects)
+        if (s_sawRedirects && FindRedirects(headers.Trace) is { } redirects)
             request.Options.Set(RouteKey, new Route(null, redirects, null));
         return true;
     }
@@ -107,7 +111,7 @@ internal static class RequestTracking
     /// <summary>True if a redirect led a message, or the one it is a copy of, to an origin.</summary>
     internal static bool WasRedirectedTo(HttpRequestMessage request, Uri origin)
     {
-        if (!s_sawRedirect)
+        if (!s_sawRedirects)
             return false;
         if (TryGetHeaders(request, out _))
             return request.Options.TryGetValue(RouteKey, out var known) && known is Route route && route.LeadsTo(origin);
@@ -174,7 +178,7 @@ internal static class RequestTracking
             request.Options.Set(RouteKey, route);
         }
 
-        s_sawRedirect = true;
+        s_sawRedirects = true;
         if (request.Options.TryGetValue(HeadersKey, out var headers) && headers.Trace is { } trace)
             RedirectsByTrace.AddOrUpdate(GetKey(trace), route.Redirects);
         return route;

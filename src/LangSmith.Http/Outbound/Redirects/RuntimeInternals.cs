@@ -15,16 +15,16 @@ internal static class RuntimeInternals
     internal const string OffSwitch = "LangSmith.Http.DisableRuntimeInternals";
 
     private static readonly bool IsOff = AppContext.TryGetSwitch(OffSwitch, out var isOff) && isOff;
-    private static bool s_hasLazyMembers = !IsOff;
+    private static readonly bool HasLazyMembers = FindLazyMembers();
 
     /// <summary>
     /// False if a message has no headers. To read <see cref="HttpRequestMessage.Headers"/> would create the collection, and a
     /// message without a run must cost nothing.
     /// </summary>
-    internal static bool HasHeaders(HttpRequestMessage request) => Ask(request, static request => RuntimeAccessors.GetHasHeaders(request));
+    internal static bool HasHeaders(HttpRequestMessage request) => !HasLazyMembers || RuntimeAccessors.GetHasHeaders(request);
 
     /// <summary>False if a message has no options. To read <see cref="HttpRequestMessage.Options"/> would create them.</summary>
-    internal static bool HasOptions(HttpRequestMessage request) => Ask(request, static request => RuntimeAccessors.GetOptions(request) is not null);
+    internal static bool HasOptions(HttpRequestMessage request) => !HasLazyMembers || RuntimeAccessors.GetOptions(request) is not null;
 
     /// <summary>
     /// The handler inside an <see cref="HttpClientHandler"/> that sends its requests; null if it cannot be reached. On mobile
@@ -64,16 +64,18 @@ internal static class RuntimeInternals
     /// <summary>True if the process has switched off that requests carry activities. Read as the runtime reads it.</summary>
     internal static bool IsPropagationOff { get; } = ReadPropagationSwitch();
 
-    private static bool Ask(HttpRequestMessage request, Func<HttpRequestMessage, bool> ask)
+    private static bool FindLazyMembers()
     {
+        if (IsOff)
+            return false;
         try
         {
-            return !s_hasLazyMembers || ask(request);
+            using var request = new HttpRequestMessage();
+            return !RuntimeAccessors.GetHasHeaders(request) && RuntimeAccessors.GetOptions(request) is null;
         }
         catch (MissingMemberException)
         {
-            s_hasLazyMembers = false;
-            return true;
+            return false;
         }
     }
 

@@ -83,14 +83,16 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
     protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         Inject(request);
-        return base.Send(request, cancellationToken);
+        var response = base.Send(request, cancellationToken);
+        return _transport is { IsWatchedByHandler: true } ? ResponseWatch.Watch(request, response, _client) : response;
     }
 
     /// <inheritdoc/>
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         Inject(request);
-        return base.SendAsync(request, cancellationToken);
+        var sending = base.SendAsync(request, cancellationToken);
+        return _transport is { IsWatchedByHandler: true } ? ResponseWatch.WatchAsync(request, sending, _client) : sending;
     }
 
     private static PropagationPolicy Compile(LangSmithPropagationOptions options) =>

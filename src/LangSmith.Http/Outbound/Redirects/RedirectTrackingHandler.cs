@@ -4,111 +4,62 @@ using LangSmith.Http.Outbound.Headers;
 namespace LangSmith.Http.Outbound.Redirects;
 
 /// <summary>
-/// Marks the start of each attempt, directly above the primary handler, and reads each response: below every handler that
+/// Marks the start of each attempt, directly above the primary handler, and looks at each response: below every handler that
 /// retries, rewrites URIs, copies messages or follows redirects.
 /// </summary>
 internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, TransportInfo transport, ClientPropagation client) : DelegatingHandler(primary)
 {
-    private enum Attempt
-    {
-        // No header of ours is on the message.
-        Untracked,
-        Tracked,
-
-        // The runtime calls our propagator only if we start an activity.
-        NeedsActivity,
-    }
-
     internal TransportInfo Transport { get; } = transport;
-
-    // A primary handler of a user's may return null.
-    private static bool IsRedirect(HttpResponseMessage? response) => response is not null && (int)response.StatusCode is >= 300 and < 400;
 
     protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var attempt = Begin(request);
-        using var activity = attempt is Attempt.NeedsActivity ? PropagatorActivation.StartPrivate() : null;
-        var response = base.Send(request, cancellationToken);
-        if (attempt is not Attempt.Untracked && IsRedirect(response))
-            AddRedirect(request, response);
-        return response;
+        using var activity = Begin(request) ? PropagatorActivation.StartPrivate() : null;
+        return ResponseWatch.Watch(request, base.Send(request, cancellationToken), client);
     }
 
-    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-    {
-        var attempt = Begin(request);
-        if (attempt is Attempt.NeedsActivity)
-            return SendUnderActivityAsync(request, cancellationToken);
-        var sending = base.SendAsync(request, cancellationToken);
-        if (attempt is Attempt.Untracked)
-            return sending;
-        if (!sending.IsCompleted)
-            return WatchAsync(request, sending);
-        if (sending.IsCompletedSuccessfully && IsRedirect(sending.Result))
-            AddRedirect(request, sending.Result);
-        return sending;
-    }
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        Begin(request)
+            ? SendUnderActivityAsync(request, cancellationToken)
+            : ResponseWatch.WatchAsync(request, base.SendAsync(request, cancellationToken), client);
 
     // Async, so that the activity is current below and nowhere else.
     private async Task<HttpResponseMessage> SendUnderActivityAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         using var activity = PropagatorActivation.StartPrivate();
-        var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
-        if (IsRedirect(response))
-            AddRedirect(request, response);
-        return response;
+        return ResponseWatch.Watch(request, await base.SendAsync(request, cancellationToken).ConfigureAwait(false), client);
     }
 
-    private async Task<HttpResponseMessage> WatchAsync(HttpRequestMessage request, Task<HttpResponseMessage> sending)
-    {
-        var response = await sending.ConfigureAwait(false);
-        if (IsRedirect(response))
-            AddRedirect(request, response);
-        return response;
-    }
-
-    // In the order of cost: with redirects off, most messages are looked at again only if the response is a redirect.
-    private Attempt Begin(HttpRequestMessage request)
+    // Returns true if the runtime calls our propagator only under an activity of ours.
+    private bool Begin(HttpRequestMessage request)
     {
         try
         {
             // The handler below reports a message it cannot send.
-            if (request is null || !RequestTracking.MayConcern(request))
-                return Attempt.Untracked;
-            var mayBeTouchedAgain = Transport.FollowsRedirects
-                || RequestTracking.MayHaveBeenRedirected(request)
-                || (Transport.CallsPropagator && PropagatorActivation.MayRun(request));
-            return mayBeTouchedAgain && request.RequestUri is { IsAbsoluteUri: true } uri ? Begin(request, uri) : Attempt.Tracked;
+            if (request?.RequestUri is not { IsAbsoluteUri: true } uri || !MayBeTouchedAgain(request))
+                return false;
+            if (!RequestTracking.TryGetHeaders(request, out var headers) && !RequestTracking.TryGuard(request, client.Policy, out headers))
+                return false;
+            RequestTracking.BeginAttempt(request, uri);
+            if (RequestTracking.WasRedirected(request))
+                RequestTracking.WriteHop(request, headers, Transport.GetBaggageSource(Activity.Current));
+            if (Transport.IsDerived)
+                RequestTracking.BeginAttempt(request, null);
+            return Transport.FollowsRedirects && PropagatorActivation.NeedsPrivate(Transport);
         }
         catch (Exception exception)
         {
             // Nothing of ours may fail a request, not even one that is sent twice at once.
             client.Report(exception);
-            return Attempt.Untracked;
+            return false;
         }
     }
 
-    private Attempt Begin(HttpRequestMessage request, Uri uri)
+    // In the order of cost: with redirects off, most messages are touched again only if the response is a redirect.
+    private bool MayBeTouchedAgain(HttpRequestMessage request)
     {
-        if (!RequestTracking.TryGetHeaders(request, out var headers) && !RequestTracking.TryGuard(request, client.Policy, out headers))
-            return Attempt.Untracked;
-        RequestTracking.BeginAttempt(request, uri);
-        if (RequestTracking.WasRedirected(request))
-            RequestTracking.WriteHop(request, headers, Transport.GetBaggageSource(Activity.Current));
-        if (Transport.IsDerived)
-            RequestTracking.BeginAttempt(request, null);
-        return Transport.FollowsRedirects && PropagatorActivation.NeedsPrivate(Transport) ? Attempt.NeedsActivity : Attempt.Tracked;
-    }
-
-    private void AddRedirect(HttpRequestMessage request, HttpResponseMessage response)
-    {
-        try
-        {
-            RequestTracking.AddRedirect(request, response, client.Policy);
-        }
-        catch (Exception exception)
-        {
-            client.Report(exception);
-        }
+        if (!Transport.FollowsRedirects && !Transport.CallsPropagator && !RequestTracking.MayHaveBeenRedirected(request))
+            return false;
+        return RequestTracking.MayConcern(request)
+            && (Transport.FollowsRedirects || PropagatorActivation.MayRun(request) || RequestTracking.MayHaveBeenRedirected(request));
     }
 }

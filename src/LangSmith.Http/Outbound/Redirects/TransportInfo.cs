@@ -35,6 +35,12 @@ internal sealed class TransportInfo
     internal string? RedirectsUnseenBecause { get; }
 
     /// <summary>
+    /// True if there is no <see cref="RedirectTrackingHandler"/>, because the propagation handler is directly above a primary
+    /// handler that touches no headers. It then looks at responses itself.
+    /// </summary>
+    internal bool IsWatchedByHandler { get; private init; }
+
+    /// <summary>
     /// Walks down a chain to its primary handler, puts <see cref="RedirectAwarePropagator"/> into it and
     /// <see cref="RedirectTrackingHandler"/> directly above it. Never throws.
     /// </summary>
@@ -49,6 +55,8 @@ internal sealed class TransportInfo
         }
 
         var transport = Inspect(above.InnerHandler, client);
+        if (above == handler && !transport.FollowsRedirects && !transport.CallsPropagator)
+            return new TransportInfo(transport._propagator, false, false, transport.IsDerived, transport.RedirectsUnseenBecause) { IsWatchedByHandler = true };
         try
         {
             above.InnerHandler = new RedirectTrackingHandler(above.InnerHandler!, transport, client);

@@ -173,7 +173,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         if (transport.FollowsRedirects || (transport.CallsPropagator && PropagatorActivation.MayRun(request)) || RequestTracking.SawRedirect(headers.Trace))
             RequestTracking.Write(request, headers, policy, activity);
         else
-            HeaderWriter.Write(request, headers, last: null, activity);
+            HeaderWriter.Write(request, headers, last: null, activity, isNewAttempt: true);
         if (!policy.HasTargets)
             _client.LogNoTargets();
         return context.IsSampled ? OutboundReason.Injected : OutboundReason.NotSampled;

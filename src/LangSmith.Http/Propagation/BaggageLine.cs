@@ -108,20 +108,20 @@ internal static class BaggageLine
     }
 
     /// <summary>The members of <paramref name="line"/> without those of <paramref name="removed"/>; null if none is left.</summary>
-    internal static string? Except(string? line, ReadOnlySpan<char> removed)
+    internal static string? Except(string? line, string? removed)
     {
-        if (line is null || removed.IsEmpty)
+        if (line is null || removed is null)
             return line;
         var texts = GetTexts(removed);
         return Filter(line, member => !texts.Contains(member.Text.ToString()));
     }
 
     /// <summary>
-    /// Adds an <see cref="System.Diagnostics.Activity"/>'s baggage to a list of foreign members, as <c>k=v</c>. A key
-    /// that is already there, is ours, or is no token is left out, and so is what passes the bounds of the runtime's own
+    /// The baggage of an <see cref="System.Diagnostics.Activity"/> as members, <c>k=v</c>, to be added to foreign members. A key
+    /// that is among those, is ours, or is no token is left out, and so is what passes the bounds of the runtime's own
     /// propagator, 64 members and <see cref="MaxBytes"/>: a caller can fill an activity's baggage.
     /// </summary>
-    internal static string? AddActivityBaggage(string? foreign, IEnumerable<KeyValuePair<string, string?>> baggage, out bool isCut)
+    internal static string? GetActivityMembers(IEnumerable<KeyValuePair<string, string?>> baggage, string? foreign, out bool isCut)
     {
         isCut = false;
         StringBuilder? line = null;
@@ -132,8 +132,8 @@ internal static class BaggageLine
             if (!HttpToken.IsToken(key) || IsOurs(key) || !(keys ??= GetKeys(foreign)).Add(key))
                 continue;
             var encoded = Uri.EscapeDataString(value ?? "");
-            line ??= new StringBuilder(foreign);
-            if (members++ == MaxActivityMembers || line.Length + key.Length + encoded.Length + 2 > MaxBytes)
+            line ??= new StringBuilder();
+            if (members++ == MaxActivityMembers || (foreign?.Length ?? 0) + line.Length + key.Length + encoded.Length + 2 > MaxBytes)
             {
                 isCut = true;
                 break;
@@ -142,7 +142,7 @@ internal static class BaggageLine
             Append(line, key).Append('=').Append(encoded);
         }
 
-        return line is { Length: > 0 } ? line.ToString() : foreign;
+        return line is { Length: > 0 } ? line.ToString() : null;
     }
 
     /// <summary>Ours, then theirs; null when there is neither.</summary>

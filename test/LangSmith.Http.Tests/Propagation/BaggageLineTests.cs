@@ -5,12 +5,12 @@ namespace LangSmith.Http.Tests.Propagation;
 public sealed class BaggageLineTests
 {
     [Test]
-    public void Union_KeyInBoth_TheFirstStaysAndTheSecondKeepsItsOwnDuplicates() =>
+    public void Union_KeyInBoth_TheSecondWinsAndTheSameMemberKeepsItsPlace() =>
         Assert.That(BaggageLine.Union("a=1;p,c=1,d=1", "d=1,b=1,a=9,b=2"), Is.EqualTo("c=1,d=1,b=1,a=9,b=2"));
 
     [Test]
-    public void AddActivityBaggage_SameKeyTwice_TheNearestStays() =>
-        Assert.That(BaggageLine.AddActivityBaggage("a=1", [new("k", "new"), new("a", "2"), new("k", "old")], out _), Is.EqualTo("a=1,k=new"));
+    public void GetActivityMembers_SameKeyTwice_TheNearestStays() =>
+        Assert.That(BaggageLine.GetActivityMembers([new("k", "new"), new("a", "2"), new("k", "old")], "a=1", out _), Is.EqualTo("k=new"));
 
     // The runtime's legacy propagator decodes keys as forms are, and trims them.
     [TestCase("langsmith-", true)]

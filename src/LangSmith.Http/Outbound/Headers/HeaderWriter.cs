@@ -15,8 +15,12 @@ internal static class HeaderWriter
     /// <param name="headers">What to write; <see cref="RunHeaders.Nothing"/> removes ours and keeps the foreign members.</param>
     /// <param name="last">What the last call for this message returned; null on the first.</param>
     /// <param name="activity">The activity whose baggage travels; null for none.</param>
+    /// <param name="isNewAttempt">
+    /// True in the handler. Below it, the order of an edited line is kept, because a handler may have signed it.
+    /// </param>
     /// <returns>What the next call needs; null if there is no foreign member, and none was known before.</returns>
-    internal static WrittenBaggage? Write(HttpRequestMessage request, RunHeaders headers, WrittenBaggage? last, Activity? activity)
+    internal static WrittenBaggage? Write(
+        HttpRequestMessage request, RunHeaders headers, WrittenBaggage? last, Activity? activity, bool isNewAttempt)
     {
         if (last is null && activity is null && request.Headers.NonValidated.Count == 0)
         {
@@ -27,10 +31,14 @@ internal static class HeaderWriter
         }
 
         var line = GetBaggage(request, out var lines);
-        var foreign = GetForeignMembers(line, headers, last);
+        var foreign = GetForeignMembers(line, headers, last, out var edited);
         var isCut = false;
-        var withActivity = activity is null ? foreign : BaggageLine.AddActivityBaggage(foreign, activity.Baggage, out isCut);
-        var (written, dropped) = Compose(headers, withActivity);
+        var members = activity is null ? null : BaggageLine.GetActivityMembers(activity.Baggage, foreign, out isCut);
+        var all = edited is null || isNewAttempt
+            ? BaggageLine.Join(foreign, members)
+            : BaggageLine.Join(edited, BaggageLine.Except(members, edited));
+        var (ours, dropped) = Fit(headers, all);
+        var written = BaggageLine.Join(ours, all);
         SetTrace(request, headers.Trace);
         // Several values that join to the right line still have to become one.
         if (lines != 1 || !string.Equals(line, written, StringComparison.Ordinal))
@@ -39,12 +47,14 @@ internal static class HeaderWriter
             PropagationTelemetry.CountDropped(isCut ? dropped | DroppedMembers.ActivityBaggage : dropped);
         }
 
-        if (last is null)
-            return withActivity is null ? null : new WrittenBaggage(foreign, withActivity, written);
-        return string.Equals(last.Line, written, StringComparison.Ordinal) && string.Equals(last.Foreign, foreign, StringComparison.Ordinal)
-            ? last
-            : new WrittenBaggage(foreign, withActivity, written);
+        if (last is null ? all is null : last.Line == written && last.Foreign == foreign)
+            return last;
+        return new WrittenBaggage(ours, foreign, members, written);
     }
+
+    /// <summary>True if <c>baggage</c> is no longer what was last written.</summary>
+    internal static bool IsBaggageChanged(HttpRequestMessage request, RunHeaders headers, WrittenBaggage? last) =>
+        !string.Equals(GetBaggage(request, out _), last is null ? headers.Baggage : last.Line, StringComparison.Ordinal);
 
     /// <summary>Removes <c>langsmith-trace</c> and the <c>langsmith-*</c> members, whoever wrote them.</summary>
     internal static void Remove(HttpRequestMessage request)
@@ -77,25 +87,29 @@ internal static class HeaderWriter
             request.Headers.TryAddWithoutValidation(RunContext.BaggageHeaderName, baggage);
     }
 
-    private static string? GetForeignMembers(string? line, RunHeaders headers, WrittenBaggage? last)
+    // The foreign members without the activity's. Edited: with them, in the order of a line that another handler edited.
+    private static string? GetForeignMembers(string? line, RunHeaders headers, WrittenBaggage? last, out string? edited)
     {
+        edited = null;
         // The line is unchanged, or the runtime removed it to send the message again.
         if (line is null || string.Equals(line, last is null ? headers.Baggage : last.Line, StringComparison.Ordinal))
             return last?.Foreign;
         var seen = BaggageLine.GetForeignMembersToSend(line);
         if (last is null)
             return seen;
-        seen = BaggageLine.Except(seen, last.ActivityMembers);
+        var foreign = BaggageLine.Except(seen, last.Activity);
         // A handler that edits the line may add and remove members. One that replaces it, as OpenTelemetry does, only adds.
-        return last.IsEditedIn(line) ? seen : BaggageLine.Union(last.Foreign, seen);
+        if (!last.IsEditedIn(line))
+            return BaggageLine.Union(last.Foreign, foreign);
+        edited = seen;
+        return foreign;
     }
 
-    private static (string? Line, DroppedMembers Dropped) Compose(RunHeaders headers, string? foreign)
+    private static (string? Ours, DroppedMembers Dropped) Fit(RunHeaders headers, string? foreign)
     {
         if (foreign is null)
             return (headers.Baggage, headers.Dropped);
-        var ours = headers.Fit(Encoding.UTF8.GetByteCount(foreign), out var dropped);
-        return (BaggageLine.Join(ours, foreign), dropped);
+        return (headers.Fit(Encoding.UTF8.GetByteCount(foreign), out var dropped), dropped);
     }
 
     // Several lines are one list.

@@ -40,7 +40,7 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
             if (!RequestTracking.TryGetHeaders(request, out var headers) && !RequestTracking.TryGuard(request, client.Policy, out headers))
                 return false;
             RequestTracking.BeginAttempt(request, uri);
-            if (RequestTracking.WasRedirected(request))
+            if (RequestTracking.NeedsWriting(request, headers))
                 RequestTracking.WriteHop(request, headers, Transport.GetBaggageSource(Activity.Current));
             if (Transport.IsDerived)
                 RequestTracking.BeginAttempt(request, null);

@@ -59,7 +59,7 @@ internal static class RequestTracking
     internal static void Write(HttpRequestMessage request, RunHeaders headers, PropagationPolicy policy, Activity? activity)
     {
         request.Options.TryGetValue(RouteKey, out var known);
-        SetBaggage(request, known, HeaderWriter.Write(request, headers, (known as Route)?.Baggage, activity));
+        SetBaggage(request, known, HeaderWriter.Write(request, headers, (known as Route)?.Baggage, activity, isNewAttempt: true));
         request.Options.Set(HeadersKey, headers);
         // Without targets, no policy means the same, unless an earlier attempt left one.
         if (policy.HasTargets || known is not null)
@@ -104,9 +104,15 @@ internal static class RequestTracking
         }
     }
 
-    /// <summary>True if a redirect was seen, so that the attempt's own hop has to be decided as well.</summary>
-    internal static bool WasRedirected(HttpRequestMessage request) =>
-        request.Options.TryGetValue(RouteKey, out var known) && known is Route { Redirects.Length: > 0 };
+    /// <summary>
+    /// True if an attempt's headers have to be written once more before it is sent: a redirect was seen, or a handler below ours
+    /// changed <c>baggage</c>, and OpenTelemetry may replace it next.
+    /// </summary>
+    internal static bool NeedsWriting(HttpRequestMessage request, RunHeaders headers)
+    {
+        var route = request.Options.TryGetValue(RouteKey, out var known) ? known as Route : null;
+        return route is { Redirects.Length: > 0 } || HeaderWriter.IsBaggageChanged(request, headers, route?.Baggage);
+    }
 
     /// <summary>True if a redirect led a message, or the one it is a copy of, to an origin.</summary>
     internal static bool WasRedirectedTo(HttpRequestMessage request, Uri origin)
@@ -145,7 +151,8 @@ internal static class RequestTracking
                 known = AddRedirect(request, known, hop);
         }
 
-        SetBaggage(request, known, HeaderWriter.Write(request, isAllowed ? headers : RunHeaders.Nothing, (known as Route)?.Baggage, activity));
+        var written = isAllowed ? headers : RunHeaders.Nothing;
+        SetBaggage(request, known, HeaderWriter.Write(request, written, (known as Route)?.Baggage, activity, isNewAttempt: false));
     }
 
     /// <summary>

@@ -83,7 +83,7 @@ public sealed class HandlerChainTests : TwoOrigins
     public async Task Send_RetryBelowClonesTheMessageWithoutItsOptions_RedirectsAreStillJudged()
     {
         using var scope = Tracer.StartRun("ask");
-        var received = await SendAsync(new LangSmithPropagationHandler(new CloningHandler { InnerHandler = new SocketsHttpHandler() }), "/redirect-other");
+        var received = await SendAsync(new LangSmithPropagationHandler(new CopyingHandler { InnerHandler = new SocketsHttpHandler() }), "/redirect-other");
         Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
         Assert.That(received.Select(static request => request["baggage"].Count), Is.EqualTo(new[] { 1, 0 }));
     }
@@ -168,17 +168,6 @@ public sealed class HandlerChainTests : TwoOrigins
         }
     }
 
-    private sealed class CloningHandler : DelegatingHandler
-    {
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            using var clone = new HttpRequestMessage(request.Method, request.RequestUri);
-            foreach (var (name, values) in request.Headers)
-                clone.Headers.TryAddWithoutValidation(name, values);
-            return await base.SendAsync(clone, cancellationToken);
-        }
-    }
-
     private sealed class ActivityHandler : DelegatingHandler
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -186,23 +175,6 @@ public sealed class HandlerChainTests : TwoOrigins
             using var activity = new Activity("below").Start();
             activity.AddBaggage("tenant", "7");
             return await base.SendAsync(request, cancellationToken);
-        }
-    }
-
-    private sealed class DiscoveryHandler(Func<Uri> next) : DelegatingHandler
-    {
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            var logical = request.RequestUri!;
-            request.RequestUri = new Uri(next(), logical.PathAndQuery);
-            try
-            {
-                return await base.SendAsync(request, cancellationToken);
-            }
-            finally
-            {
-                request.RequestUri = logical;
-            }
         }
     }
 

@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace LangSmith.Http.Tests;
 
-/// <summary>What the library's meter counted while this was open, as <c>instrument:tag</c>.</summary>
+/// <summary>What the library's meter counted while this was open, as <c>instrument:tag</c>, or <c>instrument</c> without a tag.</summary>
 internal sealed class Counts : IDisposable
 {
     private readonly MeterListener _listener = new();
@@ -17,7 +17,7 @@ internal sealed class Counts : IDisposable
                 listener.EnableMeasurementEvents(instrument);
         };
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
-            _counts.AddOrUpdate($"{instrument.Name}:{tags[0].Value}", value, (_, count) => count + value));
+            _counts.AddOrUpdate(tags.Length == 0 ? instrument.Name : $"{instrument.Name}:{tags[0].Value}", value, (_, count) => count + value));
         _listener.Start();
     }
 

@@ -29,12 +29,14 @@ public abstract class TwoOrigins
     }
 
     /// <summary>Sends one message, to the first server unless said otherwise; returns what the first and then the other received.</summary>
-    private protected async Task<ReceivedRequest[]> SendAsync(HttpMessageHandler handler, string path, Uri? origin = null)
+    private protected async Task<ReceivedRequest[]> SendAsync(
+        HttpMessageHandler handler, string path, Uri? origin = null, Action<HttpRequestMessage>? prepare = null, bool isAsync = true)
     {
         var caseId = $"{Interlocked.Increment(ref _cases)}";
         using var invoker = new HttpMessageInvoker(handler, disposeHandler: false);
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(origin ?? First.Origin, $"{path}?case={caseId}"));
-        using var response = await invoker.SendAsync(request, default);
+        prepare?.Invoke(request);
+        using var response = isAsync ? await invoker.SendAsync(request, default) : invoker.Send(request, default);
         return [.. First.Received(caseId), .. Other.Received(caseId)];
     }
 

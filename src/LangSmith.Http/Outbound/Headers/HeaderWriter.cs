@@ -16,7 +16,7 @@ internal static class HeaderWriter
     /// <param name="last">What the last call for this message returned; null on the first.</param>
     /// <param name="activity">The activity whose baggage travels; null for none.</param>
     /// <param name="isNewAttempt">
-    /// True in the handler. Below it, the order of an edited line is kept, because a handler may have signed it.
+    /// True in the handler. Below it, the order of the line is kept, because a handler may have signed it.
     /// </param>
     /// <returns>What the next call needs; null if there is no foreign member, and none was known before.</returns>
     internal static WrittenBaggage? Write(
@@ -31,12 +31,12 @@ internal static class HeaderWriter
         }
 
         var line = GetBaggage(request, out var lines);
-        var foreign = GetForeignMembers(line, headers, last, out var edited);
+        var foreign = GetForeignMembers(line, headers, last, out var ordered);
         var isCut = false;
         var members = activity is null ? null : BaggageLine.GetActivityMembers(activity.Baggage, foreign, out isCut);
-        var all = edited is null || isNewAttempt
+        var all = ordered is null || isNewAttempt
             ? BaggageLine.Join(foreign, members)
-            : BaggageLine.Join(edited, BaggageLine.Except(members, edited));
+            : BaggageLine.Join(ordered, BaggageLine.Except(members, ordered));
         var (ours, dropped) = Fit(headers, all);
         var written = BaggageLine.Join(ours, all);
         SetTrace(request, headers.Trace);
@@ -49,7 +49,7 @@ internal static class HeaderWriter
 
         if (last is null ? all is null : last.Line == written && last.Foreign == foreign)
             return last;
-        return new WrittenBaggage(ours, foreign, members, written);
+        return new WrittenBaggage(ours, foreign, members, all, written);
     }
 
     /// <summary>True if <c>baggage</c> is no longer what was last written.</summary>
@@ -87,10 +87,10 @@ internal static class HeaderWriter
             request.Headers.TryAddWithoutValidation(RunContext.BaggageHeaderName, baggage);
     }
 
-    // The foreign members without the activity's. Edited: with them, in the order of a line that another handler edited.
-    private static string? GetForeignMembers(string? line, RunHeaders headers, WrittenBaggage? last, out string? edited)
+    // The foreign members without the activity's. Ordered: with them, in the order of the line, if this attempt's line is known.
+    private static string? GetForeignMembers(string? line, RunHeaders headers, WrittenBaggage? last, out string? ordered)
     {
-        edited = null;
+        ordered = last?.All;
         // The line is unchanged, or the runtime removed it to send the message again.
         if (line is null || string.Equals(line, last is null ? headers.Baggage : last.Line, StringComparison.Ordinal))
             return last?.Foreign;
@@ -99,10 +99,9 @@ internal static class HeaderWriter
             return seen;
         var foreign = BaggageLine.Except(seen, last.Activity);
         // A handler that edits the line may add and remove members. One that replaces it, as OpenTelemetry does, only adds.
-        if (!last.IsEditedIn(line))
-            return BaggageLine.Union(last.Foreign, foreign);
-        edited = seen;
-        return foreign;
+        var isEdited = last.IsEditedIn(line);
+        ordered = isEdited ? seen : null;
+        return isEdited ? foreign : BaggageLine.Union(last.Foreign, foreign);
     }
 
     private static (string? Ours, DroppedMembers Dropped) Fit(RunHeaders headers, string? foreign)

@@ -7,8 +7,9 @@ namespace LangSmith.Http.Outbound.Headers;
 /// <param name="Ours">Our members; null if there were none.</param>
 /// <param name="Foreign">The foreign members without the activity's; null if there were none.</param>
 /// <param name="Activity">The activity's members; null if there were none.</param>
+/// <param name="All">Foreign and activity members, in the order in which they were written.</param>
 /// <param name="Line">The whole line.</param>
-internal sealed record WrittenBaggage(string? Ours, string? Foreign, string? Activity, string? Line)
+internal sealed record WrittenBaggage(string? Ours, string? Foreign, string? Activity, string? All, string? Line)
 {
     /// <summary>True if a line still begins with our members, so that it is this line with a few changes.</summary>
     internal bool IsEditedIn(string line) =>

@@ -49,6 +49,12 @@ app.post("/relay", async (request, response) => {
   response.json(await withRunTree(parent, () => callWorker(request.body.worker, request.body)));
 });
 
+// Behind the Gateway example.
+app.get("/answers/:topic", (request, response) => {
+  const parent = RunTree.fromHeaders(request.headers);
+  response.json({ baggage: request.headers.baggage, parent: parent && seen(parent) });
+});
+
 app.use((error, request, response, next) => response.status(500).send(error.message));
 
 const seen = ({ id, trace_id, dotted_order, project_name, tags, extra }) => ({

@@ -68,6 +68,16 @@ public class TrackedHandlerBenchmarks
     [Benchmark(Description = "our handler + one hop, under an activity")]
     public Task<HttpResponseMessage> TrackedUnderActivity() => Send();
 
+    [GlobalSetup(Target = nameof(TrackedUnderActivityWithBaggage))]
+    public void SetUpTrackedUnderActivityWithBaggage()
+    {
+        SetUpTrackedUnderActivity();
+        Activity.Current!.AddBaggage("tenant", "7");
+    }
+
+    [Benchmark(Description = "our handler + one hop, under an activity with baggage")]
+    public Task<HttpResponseMessage> TrackedUnderActivityWithBaggage() => Send();
+
     [Benchmark(Description = "one hop: RedirectAwarePropagator.Inject")]
     public void Hop() => _propagator.Inject(null, _tracked, StubAboveSockets.SetHeader);
 

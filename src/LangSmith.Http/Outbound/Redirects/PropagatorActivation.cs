@@ -25,9 +25,13 @@ internal static class PropagatorActivation
 
     private static readonly ListenerFinder Finder = new();
 
-    // The message for which we just wanted an activity; the runtime injects on the same thread, next.
+    // The message for which we just wanted an activity; the runtime injects on the same thread, next. Weak, because it does not
+    // if the message is another client's.
     [ThreadStatic]
-    private static HttpRequestMessage? s_wanted;
+    private static WeakReference<HttpRequestMessage>? s_wanted;
+
+    // A primary handler of a user's class may copy a message, so that it is not tracked.
+    private static volatile bool s_mayCopy;
 
     // True while the other subscribers are asked.
     [ThreadStatic]
@@ -53,6 +57,7 @@ internal static class PropagatorActivation
         if (Activity.Current is not null)
             return false;
         // A user's class would see the private activity.
+        s_mayCopy |= transport.IsDerived;
         if (!transport.IsDerived && !Twin.HasListeners() && Finder.IsUnobserved)
             return true;
         Finder.Subscribe();
@@ -64,8 +69,9 @@ internal static class PropagatorActivation
     /// <summary>True if an activity exists only because we want to be called.</summary>
     internal static bool IsOurs(Activity? activity, HttpRequestMessage request)
     {
-        var isWanted = ReferenceEquals(s_wanted, request);
-        s_wanted = null;
+        var isWanted = s_wanted?.TryGetTarget(out var wanted) == true && ReferenceEquals(wanted, request);
+        if (isWanted)
+            s_wanted!.SetTarget(null!);
         return isWanted || ReferenceEquals(activity?.Parent?.OperationName, PrivateActivityName);
     }
 
@@ -73,12 +79,12 @@ internal static class PropagatorActivation
     private static bool WantsActivity(string name, object? request, object? unused)
     {
         if (s_isAskingOthers || request is not HttpRequestMessage message || name != RequestActivityName
-            || Activity.Current is not null || !RequestTracking.Concerns(message))
+            || Activity.Current is not null || !RequestTracking.Concerns(message, s_mayCopy))
             return false;
         // If another subscriber wants it, it is that subscriber's, and its traceparent is real.
         if (Finder.IsWantedByOthers(message))
             return false;
-        s_wanted = message;
+        (s_wanted ??= new WeakReference<HttpRequestMessage>(message)).SetTarget(message);
         return true;
     }
 

@@ -35,8 +35,9 @@ internal static class RequestTracking
     /// </summary>
     internal static bool MayConcern(HttpRequestMessage request) => Ambient.Current is { HasContext: true } || HasTrace(request);
 
-    /// <summary>True if a message is tracked or carries <c>langsmith-trace</c>.</summary>
-    internal static bool Concerns(HttpRequestMessage request) => HasTrace(request) || TryGetHeaders(request, out _);
+    /// <summary>True if a message is tracked, or may be a copy of one that is.</summary>
+    internal static bool Concerns(HttpRequestMessage request, bool mayBeCopy) =>
+        TryGetHeaders(request, out _) || (mayBeCopy && HasTrace(request));
 
     /// <summary>The headers a message may carry; false if it is not tracked.</summary>
     internal static bool TryGetHeaders(HttpRequestMessage request, [NotNullWhen(true)] out RunHeaders? headers)

@@ -8,6 +8,8 @@ public class TrackedHandlerBenchmarks
 {
     private static readonly ClientPropagation Client = new(PropagationPolicy.Default);
 
+    private static readonly TransportInfo Transport = TransportInfo.Install(new LangSmithPropagationHandler(new SocketsHttpHandler()), Client);
+
     private HttpMessageInvoker _invoker = null!;
     private RedirectAwarePropagator _propagator = null!;
     private HttpRequestMessage _tracked = null!;
@@ -42,8 +44,7 @@ public class TrackedHandlerBenchmarks
         Samples.EnterRun();
         new Activity("request").Start();
         var primary = new StubAboveSockets(new RedirectAwarePropagator(DistributedContextPropagator.Current, Client));
-        var transport = TransportInfo.Install(new LangSmithPropagationHandler(new SocketsHttpHandler()), Client);
-        _invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new RedirectTrackingHandler(primary, transport, Client)));
+        _invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new RedirectTrackingHandler(primary, Transport, Client)));
     }
 
     [GlobalSetup(Target = nameof(Hop))]
@@ -84,7 +85,7 @@ public class TrackedHandlerBenchmarks
     [Benchmark(Description = "the private Activity: start, dispose")]
     public void PrivateActivity()
     {
-        using var activity = PropagatorActivation.StartPrivate();
+        using var activity = PropagatorActivation.Enter(Transport);
     }
 
     private Task<HttpResponseMessage> Send() =>

@@ -145,11 +145,31 @@ public sealed class PrimaryHandlerTests : TwoOrigins
         Assert.That(ours.Single()["Correlation-Context"].ToArray(), Is.EqualTo(plain.Single()["Correlation-Context"].ToArray()));
     }
 
+    [Test]
+    public async Task Send_DerivedHandlerCopiesTheMessage_ARedirectIsStillJudged([Values] bool hasActivity)
+    {
+        using var activity = hasActivity ? new Activity("request").Start() : null;
+        using var scope = Tracer.StartRun("ask");
+        var received = await SendAsync(new LangSmithPropagationHandler(new CopyingClientHandler()), "/redirect-other");
+        Assert.That(received.Select(static request => (request["langsmith-trace"].ToString(), request["baggage"].ToString())), Is.EqualTo(new[]
+        {
+            (scope.Run.DottedOrder, "langsmith-project=own"),
+            ("", ""),
+        }));
+        Assert.That(received.Select(static request => request["traceparent"].Count), Has.All.EqualTo(hasActivity ? 1 : 0));
+    }
+
     private static LangSmithPropagationOptions Targets(params OriginServer[] servers)
     {
         var options = new LangSmithPropagationOptions();
         foreach (var server in servers)
             options.Targets.Add(server.Origin.GetLeftPart(UriPartial.Authority));
         return options;
+    }
+
+    private sealed class CopyingClientHandler : HttpClientHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            base.SendAsync(CopyingHandler.Copy(request), cancellationToken);
     }
 }

@@ -30,8 +30,8 @@ internal static class PropagatorActivation
     [ThreadStatic]
     private static WeakReference<HttpRequestMessage>? s_wanted;
 
-    // A primary handler of a user's class may copy a message, so that it is not tracked.
-    private static volatile bool s_mayCopy;
+    // True below a primary handler of a user's class, which may copy a message, so that it is not tracked.
+    private static readonly AsyncLocal<bool> IsBelowDerived = new();
 
     // True while the other subscribers are asked.
     [ThreadStatic]
@@ -49,22 +49,23 @@ internal static class PropagatorActivation
         Activity.Current is not null || Twin.HasListeners() || Finder.IsWantedByOthers(request);
 
     /// <summary>
-    /// True if a private activity has to be current for the propagator to be called. False if the runtime makes its own; from
-    /// now on it asks us if it would not.
+    /// True if <see cref="Enter"/> has to be called for the propagator to be called on each hop. If somebody listens, the runtime
+    /// asks us from now on.
     /// </summary>
-    internal static bool NeedsPrivate(TransportInfo transport)
+    internal static bool NeedsScope(TransportInfo transport)
     {
         if (Activity.Current is not null)
             return false;
-        // A user's class would see the private activity.
-        s_mayCopy |= transport.IsDerived;
+        // A user's class would see a private activity.
         if (!transport.IsDerived && !Twin.HasListeners() && Finder.IsUnobserved)
             return true;
         Finder.Subscribe();
-        return false;
+        return transport.IsDerived;
     }
 
-    internal static Activity StartPrivate() => new Activity(PrivateActivityName).Start();
+    /// <summary>Enters what is current while a request is sent: a private activity, if the primary handler is the runtime's own.</summary>
+    internal static IDisposable Enter(TransportInfo transport) =>
+        transport.IsDerived ? new DerivedScope() : new Activity(PrivateActivityName).Start();
 
     /// <summary>True if an activity exists only because we want to be called.</summary>
     internal static bool IsOurs(Activity? activity, HttpRequestMessage request)
@@ -79,13 +80,20 @@ internal static class PropagatorActivation
     private static bool WantsActivity(string name, object? request, object? unused)
     {
         if (s_isAskingOthers || request is not HttpRequestMessage message || name != RequestActivityName
-            || Activity.Current is not null || !RequestTracking.Concerns(message, s_mayCopy))
+            || Activity.Current is not null || !RequestTracking.Concerns(message, IsBelowDerived.Value))
             return false;
         // If another subscriber wants it, it is that subscriber's, and its traceparent is real.
         if (Finder.IsWantedByOthers(message))
             return false;
         (s_wanted ??= new WeakReference<HttpRequestMessage>(message)).SetTarget(message);
         return true;
+    }
+
+    private sealed class DerivedScope : IDisposable
+    {
+        internal DerivedScope() => IsBelowDerived.Value = true;
+
+        public void Dispose() => IsBelowDerived.Value = false;
     }
 
     /// <summary>Finds the runtime's listener, which the process has once, and subscribes to it.</summary>

@@ -13,23 +13,23 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
 
     protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        using var activity = Begin(request) ? PropagatorActivation.StartPrivate() : null;
+        using var scope = Begin(request) ? PropagatorActivation.Enter(Transport) : null;
         return ResponseWatch.Watch(request, base.Send(request, cancellationToken), client);
     }
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
         Begin(request)
-            ? SendUnderActivityAsync(request, cancellationToken)
+            ? SendInScopeAsync(request, cancellationToken)
             : ResponseWatch.WatchAsync(request, base.SendAsync(request, cancellationToken), client);
 
-    // Async, so that the activity is current below and nowhere else.
-    private async Task<HttpResponseMessage> SendUnderActivityAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    // Async, so that the scope is entered below and nowhere else.
+    private async Task<HttpResponseMessage> SendInScopeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        using var activity = PropagatorActivation.StartPrivate();
+        using var scope = PropagatorActivation.Enter(Transport);
         return ResponseWatch.Watch(request, await base.SendAsync(request, cancellationToken).ConfigureAwait(false), client);
     }
 
-    // Returns true if the runtime calls our propagator only under an activity of ours.
+    // Returns true if the runtime calls our propagator only in a scope of ours.
     private bool Begin(HttpRequestMessage request)
     {
         try
@@ -44,7 +44,7 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
                 RequestTracking.WriteHop(request, headers, Transport.GetBaggageSource(Activity.Current));
             if (Transport.IsDerived)
                 RequestTracking.BeginAttempt(request, null);
-            return Transport.FollowsRedirects && PropagatorActivation.NeedsPrivate(Transport);
+            return Transport.FollowsRedirects && PropagatorActivation.NeedsScope(Transport);
         }
         catch (Exception exception)
         {

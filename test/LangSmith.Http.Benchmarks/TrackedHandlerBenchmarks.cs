@@ -69,6 +69,16 @@ public class TrackedHandlerBenchmarks
     [Benchmark(Description = "our handler + one hop, under an activity")]
     public Task<HttpResponseMessage> TrackedUnderActivity() => Send();
 
+    [GlobalSetup(Target = nameof(FloorUnderActivityWithBaggage))]
+    public void SetUpFloorUnderActivityWithBaggage()
+    {
+        SetUpFloorUnderActivity();
+        Activity.Current!.AddBaggage("tenant", "7");
+    }
+
+    [Benchmark(Description = "floor + the runtime's propagator, under an activity with baggage")]
+    public Task<HttpResponseMessage> FloorUnderActivityWithBaggage() => SendWithStrings();
+
     [GlobalSetup(Target = nameof(TrackedUnderActivityWithBaggage))]
     public void SetUpTrackedUnderActivityWithBaggage()
     {

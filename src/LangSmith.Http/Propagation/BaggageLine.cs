@@ -125,11 +125,18 @@ internal static class BaggageLine
     {
         isCut = false;
         StringBuilder? line = null;
-        HashSet<string>? keys = null;
+        // The first key needs no set, and most activities have no second one.
+        HashSet<string>? keys = foreign is null ? null : GetKeys(foreign);
+        string? first = null;
         var members = 0;
         foreach (var (key, value) in baggage)
         {
-            if (!HttpToken.IsToken(key) || IsOurs(key) || !(keys ??= GetKeys(foreign)).Add(key))
+            if (!HttpToken.IsToken(key) || IsOurs(key))
+                continue;
+            if (keys is null && first is not null)
+                keys = new HashSet<string>(StringComparer.Ordinal) { first };
+            first ??= key;
+            if (keys?.Add(key) == false)
                 continue;
             var encoded = Uri.EscapeDataString(value ?? "");
             line ??= new StringBuilder();

@@ -78,6 +78,12 @@ internal sealed class RunHeaders
     {
         var theirs = foreignBytes == 0 ? 0 : foreignBytes + 1;
         var budget = Format.MaxBaggageBytes - theirs;
+        if (Baggage is not null && Dropped == DroppedMembers.None && Baggage.Length <= budget)
+        {
+            dropped = DroppedMembers.None;
+            return Baggage;
+        }
+
         var metadataLost = _hasMetadata ? DroppedMembers.Metadata : DroppedMembers.None;
         var tagsLost = _tags is null ? DroppedMembers.None : DroppedMembers.Tags;
 

@@ -34,11 +34,11 @@ internal static class HeaderWriter
         var foreign = GetForeignMembers(line, headers, last, out var ordered);
         var isCut = false;
         var members = activity is null ? null : BaggageLine.GetActivityMembers(activity.Baggage, foreign, out isCut);
-        var all = ordered is null || isNewAttempt
-            ? BaggageLine.Join(foreign, members)
+        var all = ordered is null || isNewAttempt ? BaggageLine.Join(foreign, members)
+            : ReferenceEquals(ordered, last?.All) && members == last!.Activity ? ordered
             : BaggageLine.Join(ordered, BaggageLine.Except(members, ordered));
         var (ours, dropped) = Fit(headers, all);
-        var written = BaggageLine.Join(ours, all);
+        var written = last is not null && ReferenceEquals(all, last.All) && ours == last.Ours ? last.Line : BaggageLine.Join(ours, all);
         SetTrace(request, headers.Trace);
         // Several values that join to the right line still have to become one.
         if (lines != 1 || !string.Equals(line, written, StringComparison.Ordinal))

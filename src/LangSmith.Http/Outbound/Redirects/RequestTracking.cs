@@ -59,7 +59,10 @@ internal static class RequestTracking
     /// <summary>Writes both headers, and remembers them for the hops and attempts to come.</summary>
     internal static void Write(HttpRequestMessage request, RunHeaders headers, PropagationPolicy policy, Activity? activity)
     {
-        request.Options.TryGetValue(RouteKey, out var known);
+        // Most messages are new and have no options yet.
+        object? known = null;
+        if (RuntimeInternals.HasOptions(request))
+            request.Options.TryGetValue(RouteKey, out known);
         SetBaggage(request, known, HeaderWriter.Write(request, headers, (known as Route)?.Baggage, activity, isNewAttempt: true));
         request.Options.Set(HeadersKey, headers);
         // Without targets, no policy means the same, unless an earlier attempt left one.

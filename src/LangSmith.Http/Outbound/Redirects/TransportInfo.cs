@@ -12,6 +12,9 @@ internal sealed class TransportInfo
     // The propagator that decides whether an activity's baggage is sent; null if it is not.
     private readonly DistributedContextPropagator? _propagator;
 
+    // Its decision for the first activity that had baggage.
+    private volatile Decision _baggage;
+
     private TransportInfo(
         DistributedContextPropagator? propagator, bool callsPropagator, bool followsRedirects, bool isDerived, string? redirectsUnseenBecause)
     {
@@ -38,7 +41,7 @@ internal sealed class TransportInfo
     /// True if there is no <see cref="RedirectTrackingHandler"/>, because the propagation handler is directly above a primary
     /// handler that touches no headers. It then looks at responses itself.
     /// </summary>
-    internal bool IsWatchedByHandler { get; private init; }
+    internal bool IsWatchedByHandler { get; private set; }
 
     /// <summary>
     /// Walks down a chain to its primary handler, puts <see cref="RedirectAwarePropagator"/> into it and
@@ -56,7 +59,11 @@ internal sealed class TransportInfo
 
         var transport = Inspect(above.InnerHandler, client);
         if (above == handler && !transport.FollowsRedirects && !transport.CallsPropagator)
-            return new TransportInfo(transport._propagator, false, false, transport.IsDerived, transport.RedirectsUnseenBecause) { IsWatchedByHandler = true };
+        {
+            transport.IsWatchedByHandler = true;
+            return transport;
+        }
+
         try
         {
             above.InnerHandler = new RedirectTrackingHandler(above.InnerHandler!, transport, client);
@@ -125,13 +132,18 @@ internal sealed class TransportInfo
         }
     }
 
-    // Asks the propagator without a message, because it writes to the one it is given.
-    private static bool SendsBaggage(DistributedContextPropagator propagator, Activity activity)
+    private bool SendsBaggage(DistributedContextPropagator propagator, Activity activity)
     {
-        var answer = new Answer();
-        var exception = NeverThrow.Run((propagator, activity, answer), static state => state.propagator.Inject(
-            state.activity, state.answer, static (carrier, name, _) => ((Answer)carrier!).SendsBaggage |= IsBaggage(name)));
-        return exception is null && answer.SendsBaggage;
+        if (_baggage is Decision.None)
+        {
+            // Asked without a message, because it writes to the one it is given.
+            var answer = new Answer();
+            NeverThrow.Run((propagator, activity, answer), static state => state.propagator.Inject(
+                state.activity, state.answer, static (carrier, name, _) => ((Answer)carrier!).SendsBaggage |= IsBaggage(name)));
+            _baggage = answer.SendsBaggage ? Decision.Sent : Decision.NotSent;
+        }
+
+        return _baggage is Decision.Sent;
     }
 
     /// <summary>True for the header that carries baggage, and for its older name, which .NET 8 still uses.</summary>
@@ -141,6 +153,13 @@ internal sealed class TransportInfo
 
     private TransportInfo WithoutTracking(string cause) =>
         FollowsRedirects ? new TransportInfo(_propagator, false, false, IsDerived, cause) : this;
+
+    private enum Decision
+    {
+        None,
+        Sent,
+        NotSent,
+    }
 
     private sealed class Answer
     {

@@ -22,6 +22,7 @@ internal static class Clients
     [
         new("HttpClient, SocketsHttpHandler", static setup => OverChain(setup, new SocketsHttpHandler())),
         new("HttpClient, HttpClientHandler", static setup => OverChain(setup, new HttpClientHandler())),
+        new("HttpClient, a class derived from HttpClientHandler", static setup => OverChain(setup, new CertificateHandler())),
         new("IHttpClientFactory", static setup => OverFactory(setup, static builder => builder.AddHttpMessageHandler(static () => new RetryHandler()))),
         new("IHttpClientFactory, HttpClientHandler", static setup => OverFactory(setup, static builder => builder
             .ConfigurePrimaryHttpMessageHandler(static () => new HttpClientHandler { CheckCertificateRevocationList = true })
@@ -220,6 +221,11 @@ internal static class Clients
                 headers.Add("baggage", baggage);
             await api.SayAsync(path, headers);
         };
+    }
+
+    private sealed class CertificateHandler : HttpClientHandler
+    {
+        public CertificateHandler() => ServerCertificateCustomValidationCallback = static (_, _, _, errors) => errors == default;
     }
 
     internal sealed class GrpcApi(CallInvoker invoker)

@@ -104,8 +104,9 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         var isTracked = RequestTracking.TryGetHeaders(request, out _);
         if (isTracked)
             RequestTracking.Silence(request);
-        // Where messages are not tracked, the current run's trace was ours.
-        if (isTracked || (context is not null && RuntimeInternals.HasHeaders(request) && HeaderWriter.GetTrace(request) == context.DottedOrder))
+        // If the message is not tracked, an earlier attempt wrote the current run's trace.
+        if (isTracked
+            || (context is not null && RuntimeInternals.HasHeaders(request) && HeaderWriter.GetTrace(request) == context.DottedOrder))
             HeaderWriter.Remove(request);
         return reason;
     }
@@ -151,7 +152,9 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         if (ambient?.Context is { } context)
             return Propagate(request, transport, ambient, context);
         // Headers that the application or an earlier run wrote stay where they may.
-        if (RuntimeInternals.HasHeaders(request) && GetRefusal(request, transport, _client.Policy) is { } refusal && HeaderWriter.HasOurs(request))
+        if (RuntimeInternals.HasHeaders(request)
+            && GetRefusal(request, transport, _client.Policy) is { } refusal
+            && HeaderWriter.HasOurs(request))
             return Refuse(request, refusal);
         return ambient is { IsSuppressed: true } ? RemoveOurs(request, null, OutboundReason.Suppressed) : OutboundReason.NoRun;
     }
@@ -170,7 +173,9 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         // The activity's baggage is merged here, not only by the propagator, so that a handler below can sign the line.
         var activity = transport.GetBaggageSource(Activity.Current);
         // Track state only if the message will be touched again.
-        if (transport.FollowsRedirects || (transport.CallsPropagator && PropagatorActivation.MayRun(request)) || RequestTracking.SawRedirect(headers.Trace))
+        if (transport.FollowsRedirects
+            || (transport.CallsPropagator && PropagatorActivation.MayRun(request))
+            || RequestTracking.SawRedirect(headers.Trace))
             RequestTracking.Write(request, headers, policy, activity);
         else
             HeaderWriter.Write(request, headers, last: null, activity, isNewAttempt: true);
@@ -204,7 +209,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
 
     private TransportInfo Install()
     {
-        // Once, before the first message: nobody waits here again.
+        // Runs once, before the first message.
         lock (_gate)
         {
             if (_transport is { } installed)

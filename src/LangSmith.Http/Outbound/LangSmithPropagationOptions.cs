@@ -29,7 +29,7 @@ public sealed class LangSmithPropagationOptions
     public IList<string> Targets { get; } = [];
 
     /// <summary>
-    /// The budget of the <c>baggage</c> line, other people's members included, in bytes. Over it ours shrink: first
+    /// The budget of the <c>baggage</c> line, foreign members included, in bytes. Over it, LangSmith's members shrink: first
     /// metadata (<c>thread_id</c>, <c>session_id</c> and <c>conversation_id</c> are kept if they fit), then tags. The
     /// project or address stays unless the line would pass 8192 bytes.
     /// </summary>

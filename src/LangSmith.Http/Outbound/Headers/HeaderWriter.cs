@@ -12,7 +12,7 @@ internal static class HeaderWriter
     /// Writes both headers: our members first, then the foreign members the message has or had, then the activity's.
     /// </summary>
     /// <param name="request">The message.</param>
-    /// <param name="headers">What to write; <see cref="RunHeaders.Nothing"/> removes ours and keeps the foreign members.</param>
+    /// <param name="headers">What to write. <see cref="RunHeaders.Nothing"/> removes both headers and keeps the foreign members.</param>
     /// <param name="last">What the last call for this message returned; null on the first.</param>
     /// <param name="activity">The activity whose baggage travels; null for none.</param>
     /// <param name="isNewAttempt">
@@ -56,7 +56,7 @@ internal static class HeaderWriter
     internal static bool IsBaggageChanged(HttpRequestMessage request, RunHeaders headers, WrittenBaggage? last) =>
         !string.Equals(GetBaggage(request, out _), last is null ? headers.Baggage : last.Line, StringComparison.Ordinal);
 
-    /// <summary>Removes <c>langsmith-trace</c> and the <c>langsmith-*</c> members, whoever wrote them.</summary>
+    /// <summary>Removes <c>langsmith-trace</c> and the <c>langsmith-*</c> members, also those that the application wrote.</summary>
     internal static void Remove(HttpRequestMessage request)
     {
         var line = GetBaggage(request, out var lines);
@@ -73,9 +73,18 @@ internal static class HeaderWriter
     /// <summary>True if a message carries <c>langsmith-trace</c> or a <c>langsmith-*</c> member.</summary>
     internal static bool HasOurs(HttpRequestMessage request) => GetTrace(request) is not null || GetOurMembers(request) is not null;
 
-    /// <summary>The headers of ours that a message carries, as they are; null if it carries none.</summary>
-    internal static RunHeaders? Read(HttpRequestMessage request) =>
-        HasOurs(request) ? RunHeaders.CreateVerbatim(GetTrace(request), GetOurMembers(request)) : null;
+    /// <summary>Reads the LangSmith headers that a message carries; null if it carries none.</summary>
+    /// <param name="request">The message.</param>
+    /// <param name="baggage">The line as it is, so that it is not rewritten where it may stay.</param>
+    internal static RunHeaders? Read(HttpRequestMessage request, out WrittenBaggage? baggage)
+    {
+        var trace = GetTrace(request);
+        var line = GetBaggage(request, out _);
+        var ours = BaggageLine.GetOurMembers(line);
+        var foreign = BaggageLine.GetForeignMembersToSend(line);
+        baggage = foreign is null ? null : new WrittenBaggage(ours, foreign, null, foreign, line);
+        return trace is null && ours is null ? null : RunHeaders.CreateVerbatim(trace, ours);
+    }
 
     private static string? GetOurMembers(HttpRequestMessage request) => BaggageLine.GetOurMembers(GetBaggage(request, out _));
 

@@ -21,7 +21,8 @@ internal sealed class PropagationPolicy
     internal bool HasTargets => _targets.Length > 0;
 
     /// <summary>Creates a client's policy. Clients with default options share one.</summary>
-    internal static PropagationPolicy Create(IReadOnlyCollection<PropagationTarget> targets, int maxBaggageBytes, FrozenSet<string>? metadataKeys)
+    internal static PropagationPolicy Create(
+        IReadOnlyCollection<PropagationTarget> targets, int maxBaggageBytes, FrozenSet<string>? metadataKeys)
     {
         var format = maxBaggageBytes == HeaderFormat.DefaultMaxBaggageBytes && metadataKeys is null
             ? HeaderFormat.Default

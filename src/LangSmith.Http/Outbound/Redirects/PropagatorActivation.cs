@@ -8,8 +8,8 @@ namespace LangSmith.Http.Outbound.Redirects;
 /// <see cref="Activity"/> for the request (<c>DiagnosticsHandler</c> in dotnet/runtime).
 /// </summary>
 /// <remarks>
-/// If no activity is current and nobody listens to the runtime's requests, a private activity is current below
-/// <see cref="RedirectTrackingHandler"/>, and the runtime makes its own under it. If somebody listens, a private activity would
+/// If no activity is current and the runtime's requests have no listener, a private activity is current below
+/// <see cref="RedirectTrackingHandler"/>, and the runtime makes its own under it. With a listener, a private activity would
 /// change what that listener decides. Then we subscribe to the runtime's <see cref="DiagnosticListener"/> and want an activity for
 /// each hop of our messages, whatever the listener wants for that hop.
 /// </remarks>
@@ -44,12 +44,12 @@ internal static class PropagatorActivation
         Unloading.Dispose(search, Finder, Twin);
     }
 
-    /// <summary>True if the runtime may make an activity for a message: one is current, or somebody listens.</summary>
+    /// <summary>True if the runtime may make an activity for a message: one is current, or requests have a listener.</summary>
     internal static bool MayRun(HttpRequestMessage request) =>
         Activity.Current is not null || Twin.HasListeners() || Finder.IsWantedByOthers(request);
 
     /// <summary>
-    /// True if <see cref="Enter"/> has to be called for the propagator to be called on each hop. If somebody listens, the runtime
+    /// True if <see cref="Enter"/> has to be called for the propagator to be called on each hop. With a listener, the runtime
     /// asks us from now on.
     /// </summary>
     internal static bool NeedsScope(TransportInfo transport)

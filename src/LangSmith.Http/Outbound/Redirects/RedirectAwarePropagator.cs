@@ -31,13 +31,14 @@ internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner
         }
         catch (Exception exception)
         {
-            // Nothing of ours may fail a request, or go to an origin of which it is not known whether it may.
+            // A fault here must not fail a request. The headers are removed, because it is not known whether the origin may have them.
             client.Report(exception);
             HeaderWriter.Remove(request);
         }
     }
 
-    public override void ExtractTraceIdAndState(object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) =>
+    public override void ExtractTraceIdAndState(
+        object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) =>
         Inner.ExtractTraceIdAndState(carrier, getter, out traceId, out traceState);
 
     public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) =>
@@ -53,7 +54,7 @@ internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner
         }
         catch (Exception exception)
         {
-            // Nothing of ours may fail a request.
+            // A fault here must not fail a request.
             client.Report(exception);
             return false;
         }

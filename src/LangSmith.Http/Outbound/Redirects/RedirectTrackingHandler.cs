@@ -7,7 +7,8 @@ namespace LangSmith.Http.Outbound.Redirects;
 /// Marks the start of each attempt, directly above the primary handler, and looks at each response: below every handler that
 /// retries, rewrites URIs, copies messages or follows redirects.
 /// </summary>
-internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, TransportInfo transport, ClientPropagation client) : DelegatingHandler(primary)
+internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, TransportInfo transport, ClientPropagation client)
+    : DelegatingHandler(primary)
 {
     internal TransportInfo Transport { get; } = transport;
 
@@ -29,7 +30,7 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
         return ResponseWatch.Watch(request, await base.SendAsync(request, cancellationToken).ConfigureAwait(false), client);
     }
 
-    // Returns true if the runtime calls our propagator only in a scope of ours.
+    // Returns true if the runtime calls our propagator only inside PropagatorActivation.Enter.
     private bool Begin(HttpRequestMessage request)
     {
         try
@@ -48,7 +49,7 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
         }
         catch (Exception exception)
         {
-            // Nothing of ours may fail a request, not even one that is sent twice at once.
+            // A fault here must not fail a request, not even one that is sent twice at once.
             client.Report(exception);
             return false;
         }

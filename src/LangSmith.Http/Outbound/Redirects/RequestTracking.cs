@@ -71,19 +71,20 @@ internal static class RequestTracking
     }
 
     /// <summary>
-    /// Tracks a message that carries headers of ours and is not known: a handler copied it without its options, or the
+    /// Tracks a message that carries LangSmith headers and is not known: a handler copied it without its options, or the
     /// application wrote the headers. False if it carries none.
     /// </summary>
     internal static bool TryGuard(HttpRequestMessage request, PropagationPolicy policy, [NotNullWhen(true)] out RunHeaders? headers)
     {
-        headers = HeaderWriter.Read(request);
+        headers = HeaderWriter.Read(request, out var baggage);
         if (headers is null)
             return false;
         request.Options.Set(HeadersKey, headers);
         if (policy.HasTargets)
             request.Options.Set(PolicyKey, policy);
-        if (s_sawRedirects && FindRedirects(headers.Trace) is { } redirects)
-            request.Options.Set(RouteKey, new Route(null, redirects, null));
+        var redirects = s_sawRedirects ? FindRedirects(headers.Trace) : null;
+        if (redirects is not null || baggage is not null)
+            request.Options.Set(RouteKey, new Route(null, redirects ?? [], baggage));
         return true;
     }
 
@@ -109,8 +110,8 @@ internal static class RequestTracking
     }
 
     /// <summary>
-    /// True if an attempt's headers have to be written once more before it is sent: a redirect was seen, or a handler below ours
-    /// changed <c>baggage</c>, and OpenTelemetry may replace it next.
+    /// True if an attempt's headers have to be written once more before it is sent: a redirect was seen, or a handler below the
+    /// propagation handler changed <c>baggage</c>, and OpenTelemetry may replace it next.
     /// </summary>
     internal static bool NeedsWriting(HttpRequestMessage request, RunHeaders headers)
     {
@@ -167,7 +168,8 @@ internal static class RequestTracking
     {
         var from = response.RequestMessage?.RequestUri ?? request.RequestUri!;
         // As text: on Unix, "/path" parses as the absolute URI of a file.
-        if (!response.Headers.NonValidated.TryGetValues("Location", out var location) || !Uri.TryCreate(from, location.ToString(), out var to))
+        if (!response.Headers.NonValidated.TryGetValues("Location", out var location)
+            || !Uri.TryCreate(from, location.ToString(), out var to))
             return;
         if (!TryGetHeaders(request, out _) && !TryGuard(request, policy, out _))
             return;

@@ -18,7 +18,7 @@ internal static class ResponseWatch
         }
         catch (Exception exception)
         {
-            // Nothing of ours may fail a request.
+            // A fault here must not fail a request.
             client.Report(exception);
         }
 
@@ -26,7 +26,8 @@ internal static class ResponseWatch
     }
 
     /// <summary>Returns the same task if it is complete, or if no header of ours is on the message.</summary>
-    internal static Task<HttpResponseMessage> WatchAsync(HttpRequestMessage request, Task<HttpResponseMessage> sending, ClientPropagation client)
+    internal static Task<HttpResponseMessage> WatchAsync(
+        HttpRequestMessage request, Task<HttpResponseMessage> sending, ClientPropagation client)
     {
         if (!sending.IsCompleted)
             return IsConcerned(request, client) ? WatchPendingAsync(request, sending, client) : sending;

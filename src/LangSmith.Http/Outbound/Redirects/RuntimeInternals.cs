@@ -46,7 +46,7 @@ internal static class RuntimeInternals
 
     /// <summary>
     /// Makes the runtime create its <see cref="System.Diagnostics.DiagnosticListener"/> now instead of at the first request, so
-    /// that it is known whether somebody observes it.
+    /// that it is known whether it has a subscriber.
     /// </summary>
     internal static void CreateDiagnosticListener()
     {

@@ -16,7 +16,11 @@ internal sealed class TransportInfo
     private volatile Decision _baggage;
 
     private TransportInfo(
-        DistributedContextPropagator? propagator, bool callsPropagator, bool followsRedirects, bool isDerived, string? redirectsUnseenBecause)
+        DistributedContextPropagator? propagator,
+        bool callsPropagator,
+        bool followsRedirects,
+        bool isDerived,
+        string? redirectsUnseenBecause)
     {
         _propagator = propagator;
         CallsPropagator = callsPropagator;
@@ -87,7 +91,7 @@ internal sealed class TransportInfo
 
     private static TransportInfo Inspect(HttpMessageHandler? primary, ClientPropagation client)
     {
-        var sockets = primary as SocketsHttpHandler ?? (primary is HttpClientHandler wrapper ? RuntimeInternals.GetSocketsHandler(wrapper) : null);
+        var sockets = primary is HttpClientHandler wrapper ? RuntimeInternals.GetSocketsHandler(wrapper) : primary as SocketsHttpHandler;
         var isDerived = primary is HttpClientHandler && primary.GetType() != typeof(HttpClientHandler);
         if (RuntimeInternals.IsPropagationOff)
             return Unseen(null, "activity propagation is switched off for the process");

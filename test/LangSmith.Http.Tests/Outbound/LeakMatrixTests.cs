@@ -107,6 +107,26 @@ public sealed class LeakMatrixTests : TwoOrigins
     }
 
     [Test]
+    public async Task Send_HandlerFollowsAwayAndBack_HeadersAreThereAgain(
+        [Values(Follower.SameMessageAbove, Follower.SameMessageBelow, Follower.CopyWithOptionsAbove, Follower.CopyWithOptionsBelow)] Follower follower,
+        [Values] bool hasForeignMembers)
+    {
+        using var scope = Tracer.StartRun("ask");
+        var received = await SendAsync(CreateChain(follower, Named.NoTargets, false, false), "/back-and-away/307", prepare: request =>
+        {
+            if (hasForeignMembers)
+                request.Headers.TryAddWithoutValidation("baggage", Foreign);
+        });
+        Assert.That(received.Select(static request => (request.Path, request["langsmith-trace"].Count)), Is.EquivalentTo(new[]
+        {
+            ("/back-and-away/307", 1),
+            ("/back/307", 0),
+            ("/away/307", 1),
+            ("/ok", 0),
+        }));
+    }
+
+    [Test]
     public async Task Send_ApplicationFollowsByHandWithANewMessage_ItIsANewRequest()
     {
         using var scope = Tracer.StartRun("ask");

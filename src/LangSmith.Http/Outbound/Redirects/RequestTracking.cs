@@ -174,6 +174,9 @@ internal static class RequestTracking
         if (!TryGetHeaders(request, out _) && !TryGuard(request, policy, out _))
             return;
         request.Options.TryGetValue(RouteKey, out var known);
+        // A message that was not tracked so far started here, unless it is a copy of one that a redirect led here.
+        if (known is Route { Start: null } route && !route.LeadsTo(from))
+            known = route with { Start = from };
         var start = known as Uri ?? (known as Route)?.Start ?? from;
         if (!PropagationTarget.IsSameOrigin(start, to))
             AddRedirect(request, known ?? from, to);

@@ -99,15 +99,14 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         options.TryCompile(out var errors) ?? throw new ArgumentException(string.Join(' ', errors), nameof(options));
 
     // Removes the headers that an earlier attempt wrote, and leaves those of the application.
-    private static OutboundReason RemoveOurs(HttpRequestMessage request, RunContext? context, OutboundReason reason)
+    private static OutboundReason RemoveTracked(HttpRequestMessage request, OutboundReason reason)
     {
-        var isTracked = RequestTracking.TryGetHeaders(request, out _);
-        if (isTracked)
+        if (RequestTracking.TryGetHeaders(request, out _))
+        {
             RequestTracking.Silence(request);
-        // If the message is not tracked, an earlier attempt wrote the current run's trace.
-        if (isTracked
-            || (context is not null && RuntimeInternals.HasHeaders(request) && HeaderWriter.GetTrace(request) == context.DottedOrder))
             HeaderWriter.Remove(request);
+        }
+
         return reason;
     }
 
@@ -156,13 +155,13 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             && GetRefusal(request, transport, _client.Policy) is { } refusal
             && HeaderWriter.HasOurs(request))
             return Refuse(request, refusal);
-        return ambient is { IsSuppressed: true } ? RemoveOurs(request, null, OutboundReason.Suppressed) : OutboundReason.NoRun;
+        return ambient is { IsSuppressed: true } ? RemoveTracked(request, OutboundReason.Suppressed) : OutboundReason.NoRun;
     }
 
     private OutboundReason Propagate(HttpRequestMessage request, TransportInfo transport, Ambient ambient, RunContext context)
     {
         if (!_state.IsEnabled || ambient.Enabled == false)
-            return RemoveOurs(request, context, OutboundReason.Off);
+            return Refuse(request, OutboundReason.Off);
         var policy = _client.Policy;
         if (GetRefusal(request, transport, policy) is { } refusal)
             return Refuse(request, refusal);

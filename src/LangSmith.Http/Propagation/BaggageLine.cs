@@ -252,14 +252,17 @@ internal static class BaggageLine
         return escaped.ToString();
     }
 
-    // The TypeScript SDK splits a member on '=' and decodes the second part. A property without a value is in it.
+    // The value. The TypeScript SDK splits a member on '=' and decodes the second part, so a property without a value is in it too.
     private static Range GetDecodedPart(ReadOnlySpan<char> member)
     {
-        var equals = member.IndexOf('=');
-        if (equals < 0)
+        var start = member.IndexOf('=') + 1;
+        if (start == 0)
             return member.Length..member.Length;
-        var next = member[(equals + 1)..].IndexOf('=');
-        return (equals + 1)..(next < 0 ? member.Length : equals + 1 + next);
+        var value = IndexOrEnd(member[start..], ';');
+        var decoded = IndexOrEnd(member[start..], '=');
+        return start..(start + Math.Max(value, decoded));
+
+        static int IndexOrEnd(ReadOnlySpan<char> text, char c) => text.IndexOf(c) is >= 0 and var at ? at : text.Length;
     }
 
     private static bool AppendDecodable(StringBuilder line, ReadOnlySpan<char> text)

@@ -36,7 +36,7 @@ internal static class HeaderWriter
         var members = activity is null ? null : BaggageLine.GetActivityMembers(activity.Baggage, foreign, out isCut);
         var all = ordered is null || isNewAttempt ? BaggageLine.Join(foreign, members)
             : ReferenceEquals(ordered, last?.All) && members == last!.Activity ? ordered
-            : BaggageLine.Join(ordered, BaggageLine.Except(members, ordered));
+            : ReplaceActivityMembers(ordered, last?.Activity, members);
         var (ours, dropped) = Fit(headers, all);
         var written = last is not null && ReferenceEquals(all, last.All) && ours == last.Ours ? last.Line : BaggageLine.Join(ours, all);
         SetTrace(request, headers.Trace);
@@ -112,6 +112,11 @@ internal static class HeaderWriter
         ordered = isEdited ? seen : null;
         return isEdited ? foreign : BaggageLine.Union(last.Foreign, foreign);
     }
+
+    // A handler below may have started another activity for this attempt.
+    private static string? ReplaceActivityMembers(string ordered, string? before, string? now) => BaggageLine.Join(
+        BaggageLine.Except(ordered, BaggageLine.Except(before, now)),
+        BaggageLine.Except(now, ordered));
 
     private static (string? Ours, DroppedMembers Dropped) Fit(RunHeaders headers, string? foreign)
     {

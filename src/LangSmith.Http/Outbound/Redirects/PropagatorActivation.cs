@@ -11,7 +11,7 @@ namespace LangSmith.Http.Outbound.Redirects;
 /// If no activity is current and the runtime's requests have no listener, a private activity is current below
 /// <see cref="RedirectTrackingHandler"/>, and the runtime makes its own under it. With a listener, a private activity would
 /// change what that listener decides. Then we subscribe to the runtime's <see cref="DiagnosticListener"/> and want an activity for
-/// each hop of our messages, whatever the listener wants for that hop.
+/// each hop of our messages, even if the listener wants none for that hop.
 /// </remarks>
 internal static class PropagatorActivation
 {

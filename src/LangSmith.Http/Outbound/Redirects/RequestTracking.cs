@@ -33,7 +33,8 @@ internal static class RequestTracking
     /// False if a message is neither tracked nor carries <c>langsmith-trace</c>. Cheap, because every request is asked: one
     /// look-up, and only if the message has headers.
     /// </summary>
-    internal static bool MayConcern(HttpRequestMessage request) => Ambient.Current is { HasContext: true } || HasTrace(request);
+    internal static bool MayConcern(HttpRequestMessage request) =>
+        Ambient.Current is { HasContext: true } || TryGetHeaders(request, out _) || HasTrace(request);
 
     /// <summary>True if a message is tracked, or may be a copy of one that is.</summary>
     internal static bool Concerns(HttpRequestMessage request, bool mayBeCopy) =>

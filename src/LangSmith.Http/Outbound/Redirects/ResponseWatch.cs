@@ -25,7 +25,7 @@ internal static class ResponseWatch
         return response;
     }
 
-    /// <summary>Returns the same task if it is complete, or if no header of ours is on the message.</summary>
+    /// <summary>Returns the same task if it is complete, or if the message carries no LangSmith header.</summary>
     internal static Task<HttpResponseMessage> WatchAsync(
         HttpRequestMessage request, Task<HttpResponseMessage> sending, ClientPropagation client)
     {

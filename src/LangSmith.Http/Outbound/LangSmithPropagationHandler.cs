@@ -154,20 +154,20 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         if (RuntimeInternals.HasHeaders(request)
             && GetRefusal(request, transport, _client.Policy) is { } refusal
             && HeaderWriter.HasOurs(request))
-            return Refuse(request, refusal);
+            return Refuse(request, transport, refusal);
         return ambient is { IsSuppressed: true } ? RemoveTracked(request, OutboundReason.Suppressed) : OutboundReason.NoRun;
     }
 
     private OutboundReason Propagate(HttpRequestMessage request, TransportInfo transport, Ambient ambient, RunContext context)
     {
         if (!_state.IsEnabled || ambient.Enabled == false)
-            return Refuse(request, OutboundReason.Off);
+            return Refuse(request, transport, OutboundReason.Off);
         var policy = _client.Policy;
         if (GetRefusal(request, transport, policy) is { } refusal)
-            return Refuse(request, refusal);
+            return Refuse(request, transport, refusal);
         var headers = context.GetHeaders(policy.Format);
         if (headers.IsTooLong)
-            return Refuse(request, OutboundReason.OverBudget);
+            return Refuse(request, transport, OutboundReason.OverBudget);
 
         // The activity's baggage is merged here, not only by the propagator, so that a handler below can sign the line.
         var activity = transport.GetBaggageSource(Activity.Current);
@@ -194,13 +194,19 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         return RequestTracking.WasRedirectedTo(request, uri) ? OutboundReason.Redirected : null;
     }
 
-    private OutboundReason Refuse(HttpRequestMessage request, OutboundReason reason)
+    private OutboundReason Refuse(HttpRequestMessage request, TransportInfo transport, OutboundReason reason)
     {
         if (reason is OutboundReason.TargetNotAllowed && request.RequestUri is { IsAbsoluteUri: true } uri)
             _client.LogRefusedTarget(uri);
         // A redirect may lead back to where the headers may go.
-        if (reason is not OutboundReason.Redirected && RequestTracking.TryGetHeaders(request, out _))
-            RequestTracking.Silence(request);
+        if (reason is not OutboundReason.Redirected)
+        {
+            // The runtime would write langsmith-* members that an outside caller got into the activity's baggage.
+            var isRelayed = transport.CallsPropagator && transport.GetBaggageSource(Activity.Current) is not null;
+            if (isRelayed || RequestTracking.TryGetHeaders(request, out _))
+                RequestTracking.Silence(request);
+        }
+
         if (RuntimeInternals.HasHeaders(request))
             HeaderWriter.Remove(request);
         return reason;

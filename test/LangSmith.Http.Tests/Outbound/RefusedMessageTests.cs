@@ -1,3 +1,4 @@
+using System.Diagnostics;
 
 namespace LangSmith.Http.Tests;
 
@@ -69,6 +70,21 @@ public sealed class RefusedMessageTests
         scopes.Reverse();
         scopes.ForEach(static scope => scope.Dispose());
         Assert.That(stub.Sent.Select(static sent => sent.Count), Is.EqualTo(new[] { 2, 0 }));
+    }
+
+    [Test]
+    public async Task Send_RefusedUnderAnActivityWithACallersMembers_TheRuntimeRelaysNoneOfThem([Values] bool followsRedirects)
+    {
+        await using var server = await OriginServer.StartAsync(static (_, _) => Task.CompletedTask);
+        using var activity = new Activity("request").AddBaggage("tenant", "7").AddBaggage("langsmith-project", "INBOUND").Start();
+        using var scope = _tracer.StartRun("ask");
+        using var invoker = new HttpMessageInvoker(
+            new LangSmithPropagationHandler(new SocketsHttpHandler { AllowAutoRedirect = followsRedirects }, Internal()));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Origin, "/ok?case=refused"));
+
+        (await invoker.SendAsync(request, default)).Dispose();
+
+        Assert.That(server.Received("refused").Single()["baggage"].ToArray(), Is.EqualTo(new[] { "tenant=7" }));
     }
 
     private static LangSmithPropagationOptions Internal() => new() { Targets = { "https://*.internal" } };

@@ -10,8 +10,8 @@ namespace LangSmith.Http.Outbound.Redirects;
 /// <remarks>
 /// If no activity is current and the runtime's requests have no listener, a private activity is current below
 /// <see cref="RedirectTrackingHandler"/>, and the runtime makes its own under it. With a listener, a private activity would
-/// change what that listener decides. Then we subscribe to the runtime's <see cref="DiagnosticListener"/> and want an activity for
-/// each hop of our messages, even if the listener wants none for that hop.
+/// change what that listener decides. Then we subscribe to the runtime's <see cref="DiagnosticListener"/> while the request is
+/// sent, and want an activity for each hop of our messages, even if the listener wants none for that hop.
 /// </remarks>
 internal static class PropagatorActivation
 {
@@ -49,23 +49,17 @@ internal static class PropagatorActivation
         Activity.Current is not null || Twin.HasListeners() || Finder.IsWantedByOthers(request);
 
     /// <summary>
-    /// True if <see cref="Enter"/> has to be called for the propagator to be called on each hop. With a listener, the runtime
-    /// asks us from now on.
+    /// Enters what makes the runtime call the propagator on each hop if no activity is current: a private activity, or, with a
+    /// listener, our subscription. The subscription ends with the last request that needs it, because the runtime asks each
+    /// subscriber about the requests of all clients.
     /// </summary>
-    internal static bool NeedsScope(TransportInfo transport)
+    internal static IDisposable Enter(TransportInfo transport)
     {
-        if (Activity.Current is not null)
-            return false;
         // A user's class would see a private activity.
         if (!transport.IsDerived && !Twin.HasListeners() && Finder.IsUnobserved)
-            return true;
-        Finder.Subscribe();
-        return transport.IsDerived;
+            return new Activity(PrivateActivityName).Start();
+        return new SubscriptionScope(transport.IsDerived);
     }
-
-    /// <summary>Enters what is current while a request is sent: a private activity, if the primary handler is the runtime's own.</summary>
-    internal static IDisposable Enter(TransportInfo transport) =>
-        transport.IsDerived ? new DerivedScope() : new Activity(PrivateActivityName).Start();
 
     /// <summary>True if an activity exists only because we want to be called.</summary>
     internal static bool IsOurs(Activity? activity, HttpRequestMessage request)
@@ -89,11 +83,24 @@ internal static class PropagatorActivation
         return true;
     }
 
-    private sealed class DerivedScope : IDisposable
+    private sealed class SubscriptionScope : IDisposable
     {
-        internal DerivedScope() => IsBelowDerived.Value = true;
+        private readonly bool _isBelowDerived;
 
-        public void Dispose() => IsBelowDerived.Value = false;
+        internal SubscriptionScope(bool isBelowDerived)
+        {
+            _isBelowDerived = isBelowDerived;
+            if (isBelowDerived)
+                IsBelowDerived.Value = true;
+            Finder.Subscribe();
+        }
+
+        public void Dispose()
+        {
+            Finder.Unsubscribe();
+            if (_isBelowDerived)
+                IsBelowDerived.Value = false;
+        }
     }
 
     /// <summary>Finds the runtime's listener, which the process has once, and subscribes to it.</summary>
@@ -101,8 +108,10 @@ internal static class PropagatorActivation
     {
         private readonly object _gate = new();
         private volatile DiagnosticListener? _listener;
-        private volatile bool _isSubscribed;
         private IDisposable? _subscription;
+
+        // How many requests in flight need the subscription.
+        private int _requests;
 
         /// <summary>True if the listener exists and has no subscriber, us included.</summary>
         internal bool IsUnobserved => _listener is { } listener && !listener.IsEnabled();
@@ -124,12 +133,19 @@ internal static class PropagatorActivation
 
         internal void Subscribe()
         {
-            if (_isSubscribed)
-                return;
             lock (_gate)
             {
-                _isSubscribed = true;
+                _requests++;
                 _subscription ??= _listener?.Subscribe(this, WantsActivity);
+            }
+        }
+
+        internal void Unsubscribe()
+        {
+            lock (_gate)
+            {
+                if (--_requests == 0)
+                    EndSubscription();
             }
         }
 
@@ -141,7 +157,7 @@ internal static class PropagatorActivation
             lock (_gate)
             {
                 _listener = value;
-                if (_isSubscribed)
+                if (_requests > 0)
                     _subscription ??= value.Subscribe(this, WantsActivity);
             }
         }
@@ -149,7 +165,16 @@ internal static class PropagatorActivation
         public void Dispose()
         {
             lock (_gate)
-                _subscription?.Dispose();
+            {
+                _listener = null;
+                EndSubscription();
+            }
+        }
+
+        private void EndSubscription()
+        {
+            _subscription?.Dispose();
+            _subscription = null;
         }
 
         // The runtime sends its events to every subscriber; we only answer questions.

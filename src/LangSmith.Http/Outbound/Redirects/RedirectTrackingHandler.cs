@@ -45,7 +45,7 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
                 RequestTracking.WriteHop(request, headers, Transport.GetBaggageSource(Activity.Current));
             if (Transport.IsDerived)
                 RequestTracking.BeginAttempt(request, null);
-            return Transport.FollowsRedirects && PropagatorActivation.NeedsScope(Transport);
+            return Transport.FollowsRedirects && Activity.Current is null;
         }
         catch (Exception exception)
         {

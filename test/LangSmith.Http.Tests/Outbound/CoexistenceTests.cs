@@ -61,6 +61,29 @@ public sealed class CoexistenceTests : TwoOrigins
         Assert.That(together.Single()["langsmith-trace"], Has.Count.EqualTo(1));
     }
 
+    [Test]
+    public async Task Send_UnderAListener_TheRuntimesListenerHasNoSubscriberAfterwards([Values] bool fails)
+    {
+        using var none = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "System.Net.Http",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.None,
+        };
+        ActivitySource.AddActivityListener(none);
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler());
+        var closed = new Uri("http://127.0.0.1:1");
+        if (fails)
+            Assert.That(async () => await SendAsync(handler, "/", closed), Throws.TypeOf<HttpRequestException>());
+        else
+            await SendAsync(handler, "/redirect-other");
+
+        // A subscriber would be asked about the requests of every client of the process.
+        using var listeners = new ListenerSearch();
+        Assert.That(listeners.Found, Is.Not.Null);
+        Assert.That(listeners.Found!.IsEnabled(), Is.False);
+    }
+
     [TestCase(2000, 1)]
     [TestCase(40, 1024)]
     public async Task Send_ActivityBaggageFilledByACaller_IsBoundedAsTheRuntimesOwnIs(int members, int length)
@@ -115,6 +138,32 @@ public sealed class CoexistenceTests : TwoOrigins
                 + "Use Targets on clients that leave your network.",
             $"LangSmith headers for GET http://127.0.0.1:{First.Origin.Port}: injected",
         }));
+    }
+
+    /// <summary>Finds the runtime's listener without subscribing to it.</summary>
+    private sealed class ListenerSearch : IObserver<DiagnosticListener>, IDisposable
+    {
+        private readonly IDisposable _search;
+
+        internal ListenerSearch() => _search = DiagnosticListener.AllListeners.Subscribe(this);
+
+        internal DiagnosticListener? Found { get; private set; }
+
+        public void OnNext(DiagnosticListener value)
+        {
+            if (value.Name == "HttpHandlerDiagnosticListener")
+                Found = value;
+        }
+
+        public void OnCompleted()
+        {
+        }
+
+        public void OnError(Exception error)
+        {
+        }
+
+        public void Dispose() => _search.Dispose();
     }
 
     private sealed class OnRequestStart : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>, IDisposable

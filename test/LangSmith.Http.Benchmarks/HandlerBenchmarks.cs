@@ -10,6 +10,7 @@ namespace LangSmith.Http.Benchmarks;
 /// <summary>The handler where redirects are off, or the primary handler is no socket.</summary>
 public class HandlerBenchmarks
 {
+    private readonly PendingPrimary _pending = new();
     private HttpMessageInvoker _invoker = null!;
     private string _trace = null!;
     private string _baggage = null!;
@@ -29,6 +30,20 @@ public class HandlerBenchmarks
     {
         Samples.EnterRun();
         SetUpNoRun();
+    }
+
+    [GlobalSetup(Target = nameof(FloorPending))]
+    public void SetUpFloorPending()
+    {
+        SetStrings();
+        _invoker = new HttpMessageInvoker(_pending);
+    }
+
+    [GlobalSetup(Target = nameof(CurrentRunPending))]
+    public void SetUpCurrentRunPending()
+    {
+        Samples.EnterRun();
+        _invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(_pending));
     }
 
     [GlobalSetup(Target = nameof(HandWritten))]
@@ -89,6 +104,22 @@ public class HandlerBenchmarks
 
     [Benchmark(Description = "our handler, current run")]
     public Task<HttpResponseMessage> CurrentRun() => Send();
+
+    [Benchmark(Description = "floor, the response comes later")]
+    public Task<HttpResponseMessage> FloorPending()
+    {
+        var sending = Floor();
+        _pending.Complete();
+        return sending;
+    }
+
+    [Benchmark(Description = "our handler, current run, the response comes later")]
+    public Task<HttpResponseMessage> CurrentRunPending()
+    {
+        var sending = Send();
+        _pending.Complete();
+        return sending;
+    }
 
     [Benchmark(Description = "hand-written, ToHeaders()")]
     public Task<HttpResponseMessage> HandWritten() => Send();

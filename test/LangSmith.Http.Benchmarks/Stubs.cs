@@ -23,6 +23,28 @@ internal sealed class StubPrimary : HttpMessageHandler
     }
 }
 
+/// <summary>A primary handler whose response is not there yet when it returns.</summary>
+internal sealed class PendingPrimary : HttpMessageHandler
+{
+    private readonly HttpResponseMessage _response = new(HttpStatusCode.OK);
+    private TaskCompletionSource<HttpResponseMessage> _pending = new();
+
+    internal void Complete() => _pending.SetResult(_response);
+
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        _pending = new TaskCompletionSource<HttpResponseMessage>();
+        return _pending.Task;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _response.Dispose();
+        base.Dispose(disposing);
+    }
+}
+
 /// <summary>
 /// Answers instead of the <see cref="SocketsHttpHandler"/> below it, which our handler still finds. Where there is a
 /// propagator it is called as the runtime does.

@@ -13,10 +13,11 @@ Console.OutputEncoding = Encoding.UTF8;
 var wire = new Wire();
 await using var collector = await LangSmithCollector.StartAsync();
 
-// A service of yours behind the gateway: --service http://127.0.0.1:3000
-if (args is ["--service", var address])
+// A service of yours behind the gateway: --service http://127.0.0.1:3000 --langsmith http://127.0.0.1:1984
+if (args is ["--service", var address, ..])
 {
-    await using var edge = await Gateway.StartAsync(address, wire, collector.Endpoint);
+    var langSmith = args is [_, _, "--langsmith", var endpoint] ? new Uri(endpoint) : collector.Endpoint;
+    await using var edge = await Gateway.StartAsync(address, wire, langSmith);
     Console.WriteLine(edge.Urls.First());
     await edge.WaitForShutdownAsync();
     return 0;

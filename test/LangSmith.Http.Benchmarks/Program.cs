@@ -15,6 +15,13 @@ if (args is ["pairs"])
     return;
 }
 
+// The handler's budgets, each row next to its peer in processes of their own, about four minutes: "outbound [processes]".
+if (args is ["outbound", ..])
+{
+    OutboundPairs.Run(args[1..]);
+    return;
+}
+
 // "requests": an application with everything on next to itself without LangSmith, about four minutes; "requests parts":
 // what of it costs what, about three.
 if (args is ["requests", ..])

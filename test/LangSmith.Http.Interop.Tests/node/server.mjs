@@ -49,10 +49,12 @@ app.post("/relay", async (request, response) => {
   response.json(await withRunTree(parent, () => callWorker(request.body.worker, request.body)));
 });
 
-// Behind the Gateway example.
-app.get("/answers/:topic", (request, response) => {
+// Behind the Gateway example. Nothing catches what fromHeaders throws: Express answers 500.
+app.get("/answers/:topic", async (request, response) => {
   const parent = RunTree.fromHeaders(request.headers);
-  response.json({ baggage: request.headers.baggage, parent: parent && seen(parent) });
+  const { text } = await withRunTree(parent, () => answer({ question: request.params.topic }));
+  const { "langsmith-trace": trace, baggage } = request.headers;
+  response.json({ text, trace, baggage, parent: parent && seen(parent) });
 });
 
 app.use((error, request, response, next) => response.status(500).send(error.message));

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Outbound.Headers;
 using LangSmith.Http.Outbound.Redirects;
@@ -170,7 +169,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             return Refuse(request, transport, OutboundReason.OverBudget);
 
         // The activity's baggage is merged here, not only by the propagator, so that a handler below can sign the line.
-        var activity = transport.GetBaggageSource(Activity.Current);
+        var activity = transport.FindBaggageSource();
         // Track state only if the message will be touched again.
         if (transport.FollowsRedirects
             || (transport.CallsPropagator && PropagatorActivation.MayRun(request))
@@ -202,7 +201,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         if (reason is not OutboundReason.Redirected)
         {
             // The runtime would write langsmith-* members that an outside caller got into the activity's baggage.
-            var isRelayed = transport.CallsPropagator && transport.GetBaggageSource(Activity.Current) is not null;
+            var isRelayed = transport.CallsPropagator && transport.FindBaggageSource() is not null;
             if (isRelayed || RequestTracking.TryGetHeaders(request, out _))
                 RequestTracking.Silence(request);
         }

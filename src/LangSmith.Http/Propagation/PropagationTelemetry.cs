@@ -27,8 +27,13 @@ internal static class PropagationTelemetry
 
     internal static void CountDropped(DroppedMembers dropped)
     {
-        if (dropped == DroppedMembers.None || !OverBudget.Enabled)
-            return;
+        // Apart, so that callers inline the check.
+        if (dropped != DroppedMembers.None && OverBudget.Enabled)
+            CountEach(dropped);
+    }
+
+    private static void CountEach(DroppedMembers dropped)
+    {
         Count(DroppedMembers.Metadata, "metadata");
         Count(DroppedMembers.Tags, "tags");
         Count(DroppedMembers.Destination, "project");

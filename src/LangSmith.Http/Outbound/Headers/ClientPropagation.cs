@@ -27,7 +27,7 @@ internal sealed class ClientPropagation(string name, PropagationPolicy policy, I
     /// Whether requests are logged. May throw what the application's logger throws: it is asked for each request, and the
     /// handler catches everything anyway.
     /// </summary>
-    internal bool IsDebugEnabled => logger.IsEnabled(LogLevel.Debug);
+    internal bool IsDebugEnabled => logger is not NullLogger && logger.IsEnabled(LogLevel.Debug);
 
     internal PropagationPolicy Policy
     {

@@ -42,7 +42,7 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
                 return false;
             RequestTracking.BeginAttempt(request, uri);
             if (RequestTracking.NeedsWriting(request, headers))
-                RequestTracking.WriteHop(request, headers, Transport.GetBaggageSource(Activity.Current));
+                RequestTracking.WriteHop(request, headers, Transport.FindBaggageSource());
             if (Transport.IsDerived)
                 RequestTracking.BeginAttempt(request, null);
             return Transport.FollowsRedirects && Activity.Current is null;

@@ -121,10 +121,10 @@ internal static class RequestTracking
     }
 
     /// <summary>True if a redirect led a message, or the one it is a copy of, to an origin.</summary>
-    internal static bool WasRedirectedTo(HttpRequestMessage request, Uri origin)
+    internal static bool WasRedirectedTo(HttpRequestMessage request, Uri origin) => s_sawRedirects && WasRedirected(request, origin);
+
+    private static bool WasRedirected(HttpRequestMessage request, Uri origin)
     {
-        if (!s_sawRedirects)
-            return false;
         if (TryGetHeaders(request, out _))
             return request.Options.TryGetValue(RouteKey, out var known) && known is Route route && route.LeadsTo(origin);
         return FindRedirects(HeaderWriter.GetTrace(request)) is { } redirects && IsAmong(redirects, origin);

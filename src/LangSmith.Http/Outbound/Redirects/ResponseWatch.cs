@@ -10,8 +10,13 @@ internal static class ResponseWatch
     internal static HttpResponseMessage Watch(HttpRequestMessage request, HttpResponseMessage response, ClientPropagation client)
     {
         // A primary handler of a user's class may return null.
-        if (response is null || (int)response.StatusCode is < 300 or >= 400)
-            return response!;
+        if (response is not null && (int)response.StatusCode is >= 300 and < 400)
+            AddRedirect(request, response, client);
+        return response!;
+    }
+
+    private static void AddRedirect(HttpRequestMessage request, HttpResponseMessage response, ClientPropagation client)
+    {
         try
         {
             RequestTracking.AddRedirect(request, response, client.Policy);
@@ -21,8 +26,6 @@ internal static class ResponseWatch
             // A fault here must not fail a request.
             client.Report(exception);
         }
-
-        return response;
     }
 
     /// <summary>Returns the same task if it is complete, or if the message carries no LangSmith header.</summary>

@@ -85,9 +85,11 @@ internal sealed class TransportInfo
         }
     }
 
-    /// <summary>Returns <paramref name="activity"/> if its baggage is sent with requests; null otherwise.</summary>
-    internal Activity? GetBaggageSource(Activity? activity) =>
-        activity is not null && _propagator is not null && activity.Baggage.Any() && SendsBaggage(_propagator, activity) ? activity : null;
+    /// <summary>The current activity if its baggage is sent with requests; null otherwise.</summary>
+    internal Activity? FindBaggageSource() =>
+        _propagator is not null && Activity.Current is { } activity && activity.Baggage.Any() && SendsBaggage(_propagator, activity)
+            ? activity
+            : null;
 
     private static TransportInfo Inspect(HttpMessageHandler? primary, ClientPropagation client)
     {

@@ -57,8 +57,22 @@ internal static class PropagatorActivation
     {
         // A user's class would see a private activity.
         if (!transport.IsDerived && !Twin.HasListeners() && Finder.IsUnobserved)
-            return new Activity(PrivateActivityName).Start();
+            return StartPrivateActivity();
         return new SubscriptionScope(transport.IsDerived);
+    }
+
+    private static Activity StartPrivateActivity()
+    {
+        try
+        {
+            return new Activity(PrivateActivityName).Start();
+        }
+        catch
+        {
+            // An observer of Activity.CurrentChanged threw: the activity is current already.
+            _ = NeverThrow.Run(0, static _ => Activity.Current = null);
+            throw;
+        }
     }
 
     /// <summary>True if an activity exists only because we want to be called.</summary>

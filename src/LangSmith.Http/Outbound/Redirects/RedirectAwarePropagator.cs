@@ -23,9 +23,12 @@ internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner
         }
 
         // An activity that exists only for our sake is no parent of anything: its traceparent is not sent.
-        var sendsBaggage = !PropagatorActivation.IsOurs(activity, request) && InjectInner(activity, request, setter);
+        var isOurs = PropagatorActivation.IsOurs(activity, request);
+        var sendsBaggage = !isOurs && InjectInner(activity, request, setter);
         try
         {
+            if (isOurs)
+                KeptFields.PutBack(request, Fields);
             if (RequestTracking.TryGetHeaders(request, out var headers))
                 RequestTracking.WriteHop(request, headers, sendsBaggage ? activity : null);
         }

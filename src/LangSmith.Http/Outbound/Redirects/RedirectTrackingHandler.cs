@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Outbound.Headers;
 
 namespace LangSmith.Http.Outbound.Redirects;
@@ -14,8 +15,15 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
 
     protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        using var scope = Begin(request) ? PropagatorActivation.Enter(Transport) : null;
-        return ResponseWatch.Watch(request, base.Send(request, cancellationToken), client);
+        var scope = Begin(request) ? Enter(request) : null;
+        try
+        {
+            return ResponseWatch.Watch(request, base.Send(request, cancellationToken), client);
+        }
+        finally
+        {
+            Leave(scope);
+        }
     }
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
@@ -26,8 +34,39 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
     // Async, so that the scope is entered below and nowhere else.
     private async Task<HttpResponseMessage> SendInScopeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        using var scope = PropagatorActivation.Enter(Transport);
-        return ResponseWatch.Watch(request, await base.SendAsync(request, cancellationToken).ConfigureAwait(false), client);
+        var scope = Enter(request);
+        try
+        {
+            return ResponseWatch.Watch(request, await base.SendAsync(request, cancellationToken).ConfigureAwait(false), client);
+        }
+        finally
+        {
+            Leave(scope);
+        }
+    }
+
+    // Activities and their sources call the application's observers.
+    private IDisposable? Enter(HttpRequestMessage request)
+    {
+        try
+        {
+            KeptFields.Remember(request, Transport.Fields);
+            return PropagatorActivation.Enter(Transport);
+        }
+        catch (Exception exception)
+        {
+            // A fault here must not fail a request. The headers are removed, because redirects will not be seen.
+            client.Report(exception);
+            RequestTracking.Silence(request);
+            HeaderWriter.Remove(request);
+            return null;
+        }
+    }
+
+    private void Leave(IDisposable? scope)
+    {
+        if (scope is not null && NeverThrow.Run(scope, static scope => scope.Dispose()) is { } exception)
+            client.Report(exception);
     }
 
     // Returns true if the runtime calls our propagator only inside PropagatorActivation.Enter.

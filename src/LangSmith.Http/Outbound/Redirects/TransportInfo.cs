@@ -85,6 +85,9 @@ internal sealed class TransportInfo
         }
     }
 
+    /// <summary>The headers that the wrapped propagator may write.</summary>
+    internal IReadOnlyCollection<string> Fields => _propagator?.Fields ?? [];
+
     /// <summary>The current activity if its baggage is sent with requests; null otherwise.</summary>
     internal Activity? FindBaggageSource() =>
         _propagator is not null && Activity.Current is { } activity && activity.Baggage.Any() && SendsBaggage(_propagator, activity)

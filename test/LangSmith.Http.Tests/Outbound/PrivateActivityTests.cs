@@ -1,0 +1,104 @@
+using System.Diagnostics;
+
+namespace LangSmith.Http.Tests;
+
+/// <summary>
+/// The activity that exists only so that the runtime calls our propagator on each hop changes nothing else of a request.
+/// </summary>
+public sealed class PrivateActivityTests : TwoOrigins
+{
+    private const string HandWritten = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    [Test]
+    public async Task Send_HandWrittenTraceParent_IsOnEachHopAsWithoutUs(
+        [Values] bool isAsync, [Values] bool isListening, [Values] bool isHttpClientHandler)
+    {
+        using var listener = isListening ? Listen() : null;
+        using var plain = CreatePrimary(isHttpClientHandler);
+        var expected = await SendAsync(plain, "/away-and-back", prepare: Write, isAsync: isAsync);
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(CreatePrimary(isHttpClientHandler));
+
+        var received = await SendAsync(handler, "/away-and-back", prepare: Write, isAsync: isAsync);
+
+        Assert.That(expected.Select(static request => request["traceparent"].ToString()), Has.All.EqualTo(HandWritten));
+        Assert.That(received.Select(Show), Is.EqualTo(expected.Select(Show)));
+    }
+
+    [Test]
+    public async Task Send_RetryWritesAnotherTraceParent_EachAttemptHasItsOwn()
+    {
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new ThreeAttempts(new LangSmithPropagationHandler(new SocketsHttpHandler()));
+
+        var received = await SendAsync(handler, "/ok");
+
+        Assert.That(
+            received.Select(static request => request["traceparent"].ToString()),
+            Is.EqualTo(new[] { HandWritten, HandWritten.Replace("0af7", "0af8", StringComparison.Ordinal), "" }));
+    }
+
+    [Test]
+    public async Task Send_ObserverOfActivitiesThrows_TheRequestDoesNot([Values] bool isAsync)
+    {
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler());
+        Activity.CurrentChanged += Throw;
+        try
+        {
+            var received = await SendAsync(handler, "/redirect-other", isAsync: isAsync);
+
+            Assert.That(received, Has.Length.EqualTo(2));
+            Assert.That(received[1]["langsmith-trace"].Count, Is.Zero, "the redirect cannot be seen, so nothing may be sent along");
+            Assert.That(Activity.Current, Is.Null);
+        }
+        finally
+        {
+            Activity.CurrentChanged -= Throw;
+        }
+    }
+
+    private static void Write(HttpRequestMessage request)
+    {
+        request.Headers.TryAddWithoutValidation("traceparent", HandWritten);
+        request.Headers.TryAddWithoutValidation("tracestate", "vendor=1");
+        request.Headers.TryAddWithoutValidation("Request-Id", "|one.");
+        request.Headers.TryAddWithoutValidation("Correlation-Context", ["a=1", "b=2"]);
+    }
+
+    private static string Show(ReceivedRequest request) =>
+        $"{request.Path}: {request["traceparent"]} {request["tracestate"]} {request["Request-Id"]} {request["Correlation-Context"]}";
+
+    private static HttpMessageHandler CreatePrimary(bool isHttpClientHandler) =>
+        isHttpClientHandler ? new HttpClientHandler() : new SocketsHttpHandler();
+
+    private static void Throw(object? sender, ActivityChangedEventArgs change) => throw new InvalidOperationException("the observer's");
+
+    private static ActivityListener Listen()
+    {
+        var listener = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "System.Net.Http",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.None,
+        };
+        ActivitySource.AddActivityListener(listener);
+        return listener;
+    }
+
+    /// <summary>Sends a message three times: with one trace, with another one, and with none.</summary>
+    private sealed class ThreeAttempts(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            foreach (var trace in new[] { HandWritten, HandWritten.Replace("0af7", "0af8", StringComparison.Ordinal) })
+            {
+                request.Headers.Remove("traceparent");
+                request.Headers.TryAddWithoutValidation("traceparent", trace);
+                (await base.SendAsync(request, cancellationToken)).Dispose();
+            }
+
+            request.Headers.Remove("traceparent");
+            return await base.SendAsync(request, cancellationToken);
+        }
+    }
+}

@@ -14,9 +14,9 @@ var wire = new Wire();
 await using var collector = await LangSmithCollector.StartAsync();
 
 // A service of yours behind the gateway: --service http://127.0.0.1:3000 --langsmith http://127.0.0.1:1984
-if (args is ["--service", var address, ..])
+if (args is ["--service", var address, .. var rest] && rest is [] or ["--langsmith", _])
 {
-    var langSmith = args is [_, _, "--langsmith", var endpoint] ? new Uri(endpoint) : collector.Endpoint;
+    var langSmith = rest is [_, var endpoint] ? new Uri(endpoint) : collector.Endpoint;
     await using var edge = await Gateway.StartAsync(address, wire, langSmith);
     Console.WriteLine(edge.Urls.First());
     await edge.WaitForShutdownAsync();

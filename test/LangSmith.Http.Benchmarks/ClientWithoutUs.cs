@@ -27,7 +27,7 @@ internal sealed class ClientWithoutUs : IObserver<DiagnosticListener>, IObserver
         _ => null,
     };
 
-    /// <summary>Sends a tracked request under a listener. Where nobody listens to the other client, that listener is disposed.</summary>
+    /// <summary>Sends a tracked request while <c>System.Net.Http</c> has a listener, and waits for its response.</summary>
     internal static void SendTracked(string listener)
     {
         using var activities = listener == Nobody ? Listen(ActivitySamplingResult.None) : null;

@@ -67,7 +67,7 @@ public sealed class GatewayTests
         (" \t s=1 \t ", "s=1"),
         (",,, ,", ""),
 
-        // An outsider's members of ours: with a bad value, without any, in other spellings. The SDK fails on some of them, too.
+        // LangSmith's own members, sent by an outsider. The SDK throws at some of them.
         ("langsmith-project=%FF", ""),
         ("langsmith-metadata", ""),
         ("langsmith-metadata=", ""),

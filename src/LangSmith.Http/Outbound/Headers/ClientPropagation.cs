@@ -24,8 +24,8 @@ internal sealed class ClientPropagation(string name, PropagationPolicy policy, I
     internal ILogger Logger { get; } = QuietLogger.Wrap(logger);
 
     /// <summary>
-    /// Whether requests are logged. May throw what the application's logger throws: it is asked for each request, and the
-    /// handler catches everything anyway.
+    /// Whether requests are logged. The application's logger may throw, which the handler catches. It is asked for each request, so
+    /// a client without one has a check of its own.
     /// </summary>
     internal bool IsDebugEnabled => logger is not NullLogger && logger.IsEnabled(LogLevel.Debug);
 

@@ -69,7 +69,7 @@ internal static class PropagatorActivation
         }
         catch
         {
-            // An observer of Activity.CurrentChanged threw: the activity is current already.
+            // An observer of Activity.CurrentChanged threw. The activity was current before it was called.
             _ = NeverThrow.Run(0, static _ => Activity.Current = null);
             throw;
         }

@@ -52,6 +52,8 @@ app.post("/relay", async (request, response) => {
 // Behind the Gateway example. Nothing catches what fromHeaders throws: Express answers 500.
 app.get("/answers/:topic", async (request, response) => {
   const parent = RunTree.fromHeaders(request.headers);
+  // The SDK's clock counts milliseconds, the gateway's microseconds: LangSmith refuses a child that seems to start first.
+  await new Promise((resolve) => setTimeout(resolve, 5));
   const { text } = await withRunTree(parent, () => answer({ question: request.params.topic }));
   const { "langsmith-trace": trace, baggage } = request.headers;
   response.json({ text, trace, baggage, parent: parent && seen(parent) });

@@ -9,20 +9,21 @@ public sealed class PrivateActivityTests : TwoOrigins
 {
     private const string HandWritten = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
+    private static readonly string[] Names = ["traceparent", "tracestate", "Request-Id", "Correlation-Context"];
+
+    // On .NET 8 the runtime itself loses them on a redirect if requests have a listener; with us they stay there, too.
     [Test]
-    public async Task Send_HandWrittenTraceParent_IsOnEachHopAsWithoutUs(
+    public async Task Send_HandWrittenTraceParent_IsOnEachHop(
         [Values] bool isAsync, [Values] bool isListening, [Values] bool isHttpClientHandler)
     {
         using var listener = isListening ? Listen() : null;
-        using var plain = CreatePrimary(isHttpClientHandler);
-        var expected = await SendAsync(plain, "/away-and-back", prepare: Write, isAsync: isAsync);
         using var scope = Tracer.StartRun("ask");
         using var handler = new LangSmithPropagationHandler(CreatePrimary(isHttpClientHandler));
 
         var received = await SendAsync(handler, "/away-and-back", prepare: Write, isAsync: isAsync);
 
-        Assert.That(expected.Select(static request => request["traceparent"].ToString()), Has.All.EqualTo(HandWritten));
-        Assert.That(received.Select(Show), Is.EqualTo(expected.Select(Show)));
+        Assert.That(received, Has.Length.EqualTo(3));
+        Assert.That(received.Select(Show), Has.All.EqualTo($"{HandWritten} vendor=1 |one. a=1, b=2"));
     }
 
     [Test]
@@ -66,8 +67,8 @@ public sealed class PrivateActivityTests : TwoOrigins
         request.Headers.TryAddWithoutValidation("Correlation-Context", ["a=1", "b=2"]);
     }
 
-    private static string Show(ReceivedRequest request) =>
-        $"{request.Path}: {request["traceparent"]} {request["tracestate"]} {request["Request-Id"]} {request["Correlation-Context"]}";
+    private static string Show(ReceivedRequest request) => string.Join(
+        ' ', Names.Select(name => string.Join(", ", (IEnumerable<string?>)request[name])));
 
     private static HttpMessageHandler CreatePrimary(bool isHttpClientHandler) =>
         isHttpClientHandler ? new HttpClientHandler() : new SocketsHttpHandler();

@@ -5,6 +5,7 @@ internal enum Fault
 {
     EditAfterEnd,
     NotSerializable,
+    PayloadCut,
     RecorderFailed,
     RedactorFailed,
     CallbackFailed,

@@ -25,6 +25,14 @@ internal sealed class FaultLog(ILogger logger)
         return result;
     }
 
+    /// <summary>Counts a payload that was cut.</summary>
+    internal void ReportCut(string type, int maxBytes)
+    {
+        Telemetry.Count(Fault.PayloadCut);
+        if (_throttles[(int)Fault.PayloadCut].TryPass())
+            Log.PayloadCut(_logger, type, maxBytes);
+    }
+
     internal void Report(Fault fault, string what, Exception exception)
     {
         Telemetry.Count(fault);

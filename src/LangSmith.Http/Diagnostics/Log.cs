@@ -37,8 +37,11 @@ internal static partial class Log
     [LoggerMessage(7, LogLevel.Warning, "{Callback} threw and was ignored. Further failures are only counted (langsmith.http.faults, kind={Kind}).", EventName = "CallbackFailed")]
     internal static partial void CallbackFailed(ILogger logger, string callback, string kind, Exception exception);
 
-    [LoggerMessage(8, LogLevel.Warning, "A value of type {Type} could not be serialised; its type name was recorded instead. Further failures are only counted (langsmith.http.faults, kind=not_serializable).", EventName = "NotSerializable")]
+    [LoggerMessage(8, LogLevel.Warning, "A part of a value of type {Type} could not be written as JSON; a text stands for it. Where reflection is off, as in applications compiled ahead of time, anonymous types cannot be written, and other types need a TypeInfoResolver in LangSmithOptions.JsonSerializerOptions. Further failures are only counted (langsmith.http.faults, kind=not_serializable).", EventName = "NotSerializable")]
     internal static partial void NotSerializable(ILogger logger, string type, Exception exception);
+
+    [LoggerMessage(13, LogLevel.Warning, "A value of type {Type} is larger than LangSmithOptions.MaxPayloadBytes ({MaxBytes}), or has more than 100,000 values, and was cut. Further cuts are only counted (langsmith.http.faults, kind=payload_cut).", EventName = "PayloadCut")]
+    internal static partial void PayloadCut(ILogger logger, string type, int maxBytes);
 
     [LoggerMessage(10, LogLevel.Warning, "{Warning}", EventName = "ConfigurationWarning")]
     internal static partial void ConfigurationWarning(ILogger logger, string warning);

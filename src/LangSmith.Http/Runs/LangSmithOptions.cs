@@ -18,6 +18,11 @@ public sealed class LangSmithOptions
     /// <summary>The section of <c>IConfiguration</c> that <c>AddLangSmith()</c> reads.</summary>
     public const string SectionName = "LangSmith";
 
+    internal const int DefaultMaxPayloadBytes = 4 * 1024 * 1024;
+
+    private const int SmallestMaxPayloadBytes = 16 * 1024;
+    private const int LargestMaxPayloadBytes = 20_000_000;
+
     private bool _enabled = true;
     private string? _project;
     private string? _agentAddress;
@@ -88,6 +93,13 @@ public sealed class LangSmithOptions
     /// </value>
     public JsonSerializerOptions JsonSerializerOptions { get; set; } = PayloadSerializer.DefaultOptions;
 
+    /// <summary>The most bytes of JSON that one value may become: inputs, outputs, one metadata value, one event's payload.</summary>
+    /// <value>
+    /// Default: 4 MiB (4,194,304), of 16,384 to 20,000,000. LangSmith refuses a run of more than 20 MB, and a run has inputs, outputs,
+    /// metadata and events. Of what is larger the beginning is recorded, and a text that starts with <c>(cut:</c> stands where it ends.
+    /// </value>
+    public int MaxPayloadBytes { get; set; } = DefaultMaxPayloadBytes;
+
     internal ConfigurationNotes Notes { get; } = new();
 
     /// <summary>Sets what variables and sections say.</summary>
@@ -131,6 +143,8 @@ public sealed class LangSmithOptions
                 + "development, staging or production>, the id in lower case letters, digits and hyphens.");
         }
 
+        if (MaxPayloadBytes is < SmallestMaxPayloadBytes or > LargestMaxPayloadBytes)
+            errors.Add($"MaxPayloadBytes is {MaxPayloadBytes}. Set it to 16384 to 20000000; LangSmith takes no larger run.");
         if (JsonSerializerOptions is null)
             errors.Add("JsonSerializerOptions is null. Leave the default, or give options with a TypeInfoResolver for your types.");
         return errors;

@@ -60,7 +60,7 @@ public sealed partial class LangSmithTracer
         _state = state;
         _recorder = recorder;
         _faults = new FaultLog(logger);
-        Capture = new RunCapture(redactor, () => _state.Json, _faults);
+        Capture = RunCapture.Latest = new RunCapture(redactor, () => (_state.Json, _state.MaxPayloadBytes), _faults);
         Clock = new RunClock(timeProvider);
         logger = QuietLogger.Wrap(logger);
         if (recorder is null && state is { IsEnabled: true, IsTracing: true })

@@ -71,6 +71,9 @@ public sealed class RunTree
     /// <summary>Whether a recorder receives this run.</summary>
     public bool IsRecorded => _tracer is not null;
 
+    /// <summary>How its tracer serialises; null for a run that is not recorded.</summary>
+    internal RunCapture? Capture => _tracer?.Capture;
+
     /// <summary>The run's id, a UUIDv7 whose time is <see cref="StartTime"/>.</summary>
     public Guid Id => _start.Id;
 

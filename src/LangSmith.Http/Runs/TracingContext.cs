@@ -47,7 +47,7 @@ public static class TracingContext
     /// <param name="tags">Tags of every run started inside.</param>
     /// <param name="metadata">
     /// Metadata of every run started inside; over what is inherited, under what a run adds itself. Values are serialised
-    /// here, with the defaults of <see cref="LangSmithOptions.JsonSerializerOptions"/>.
+    /// here, with the <see cref="LangSmithOptions.JsonSerializerOptions"/> of the current run's tracer, else of the tracer that was made last.
     /// </param>
     /// <param name="enabled">
     /// False switches tracing off inside: no runs, no headers. True records although <c>LANGSMITH_TRACING</c> is not
@@ -62,7 +62,7 @@ public static class TracingContext
         Ambient.EnterWith(
             string.IsNullOrWhiteSpace(project) ? null : project,
             tags?.Where(static tag => !string.IsNullOrEmpty(tag)).ToArray() ?? [],
-            metadata is null ? RunContext.NoMetadata : PayloadSerializer.SerializeAll(metadata),
+            metadata is null ? RunContext.NoMetadata : (RunTree.Current?.Capture ?? RunCapture.Latest).Serialize(metadata),
             enabled);
 
     /// <summary>

@@ -27,6 +27,8 @@ internal sealed class TracingState
 
     internal JsonSerializerOptions Json => _values.Json;
 
+    internal int MaxPayloadBytes => _values.MaxPayloadBytes;
+
     /// <summary>What is odd in the configuration, and was resolved.</summary>
     internal IReadOnlyList<string> Warnings => _values.Warnings;
 
@@ -53,9 +55,16 @@ internal sealed class TracingState
             address is null ? destination.Project ?? "default" : null,
             address,
             PayloadSerializer.WithResolver(options.JsonSerializerOptions),
+            options.MaxPayloadBytes,
             environment.Notes.Warnings);
     }
 
     private sealed record Values(
-        bool IsEnabled, bool IsTracing, string? Project, string? Address, JsonSerializerOptions Json, IReadOnlyList<string> Warnings);
+        bool IsEnabled,
+        bool IsTracing,
+        string? Project,
+        string? Address,
+        JsonSerializerOptions Json,
+        int MaxPayloadBytes,
+        IReadOnlyList<string> Warnings);
 }

@@ -1,15 +1,28 @@
 using System.Text.Json;
 using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Propagation;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LangSmith.Http.Runs.Capture;
 
 /// <summary>
 /// Turns what users hand over into JSON and shows it to the redactor: the one way of a payload, metadata or tag into a run.
 /// </summary>
-internal sealed class RunCapture(IRunRedactor? redactor, Func<JsonSerializerOptions> options, FaultLog faults)
+internal sealed class RunCapture(IRunRedactor? redactor, Func<(JsonSerializerOptions Json, int MaxBytes)> options, FaultLog faults)
 {
+    // Weak, because it holds the tracer and its recorder.
+    private static readonly WeakReference<RunCapture?> LatestReference = new(null);
+
     private const string Withheld = "(withheld: the redactor failed)";
+
+    /// <summary>That of the tracer that was made last, which in most processes is the only one.</summary>
+    internal static RunCapture Latest
+    {
+        get => LatestReference.TryGetTarget(out var latest)
+            ? latest
+            : new RunCapture(null, static () => (TracingState.OfProcess.Json, TracingState.OfProcess.MaxPayloadBytes), new FaultLog(NullLogger.Instance));
+        set => LatestReference.SetTarget(value);
+    }
 
     internal JsonPayload? Inputs(object? inputs) => CaptureObject(RunPart.Inputs, inputs, "input"u8);
 
@@ -20,6 +33,21 @@ internal sealed class RunCapture(IRunRedactor? redactor, Func<JsonSerializerOpti
     internal string Error(string error) => redactor is null
         ? error
         : Redact(RunPart.Error, new JsonPayload(PayloadSerializer.Serialize(error)), static redacted => redacted.GetString()) ?? Withheld;
+
+    /// <summary>Metadata as it is given to <see cref="TracingContext.With"/>: it is redacted when a run gets it.</summary>
+    internal Dictionary<string, JsonElement> Serialize(IEnumerable<KeyValuePair<string, object?>> metadata)
+    {
+        var all = new Dictionary<string, JsonElement>();
+        foreach (var (key, value) in Given(metadata, "metadata"))
+        {
+            if (key is null)
+                Telemetry.Count(Fault.BadArgument);
+            else
+                all[key] = RawJson.Parse(Serialize(value));
+        }
+
+        return all;
+    }
 
     /// <summary>One key of metadata, ready to be added; null if the redactor failed.</summary>
     internal Dictionary<string, JsonElement>? Metadata(string key, object? value) =>
@@ -62,10 +90,15 @@ internal sealed class RunCapture(IRunRedactor? redactor, Func<JsonSerializerOpti
 
     internal byte[] Serialize(object? value)
     {
-        var json = PayloadSerializer.Serialize(value, options(), out var error);
-        if (error is not null)
+        if (value is JsonPayload payload)
+            return payload.Utf8.ToArray();
+        var (json, maxBytes) = options();
+        var captured = PayloadSerializer.Serialize(value, json, maxBytes);
+        if (captured.Error is { } error)
             faults.Report(Fault.NotSerializable, value!.GetType().ToString(), error);
-        return json;
+        if (captured.IsCut)
+            faults.ReportCut(TypeNames.Get(value!.GetType()), maxBytes);
+        return captured.Json;
     }
 
     private JsonPayload? CaptureObject(RunPart part, object? value, ReadOnlySpan<byte> name)

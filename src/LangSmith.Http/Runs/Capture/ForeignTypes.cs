@@ -1,0 +1,243 @@
+using System.Collections.Specialized;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Numerics;
+using System.Reflection;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.Extensions.Primitives;
+
+namespace LangSmith.Http.Runs.Capture;
+
+/// <summary>
+/// Types whose members are not what their author means, or that are not to be touched. Packages that are not referenced are
+/// recognised by the names of their types.
+/// </summary>
+internal static class ForeignTypes
+{
+    // Their members run, read or hold what is not the payload's: connections, threads, credentials, services.
+    private static readonly string[] LeftAloneNamespaces =
+    [
+        "Microsoft.AspNetCore.Http", "Microsoft.EntityFrameworkCore", "Microsoft.Extensions.DependencyInjection",
+        "Microsoft.Extensions.Hosting", "Microsoft.Extensions.Logging", "System.Data", "System.Diagnostics", "System.IO", "System.Linq",
+        "System.Net", "System.Reflection", "System.Runtime", "System.Security", "System.Threading",
+    ];
+
+    private static readonly HashSet<string> LeftAloneInterfaces =
+    [
+        "System.IServiceProvider", "System.IAsyncResult", "System.Collections.IEnumerator", "System.Collections.Generic.IAsyncEnumerable`1",
+        "System.Collections.Generic.IAsyncEnumerator`1", "System.Linq.IQueryable", "System.Data.IDataReader", "System.Data.IDbConnection",
+        "System.Data.IDbCommand", "System.ComponentModel.IListSource", "Microsoft.Extensions.Logging.ILogger",
+    ];
+
+    private static readonly HashSet<string> TextTypes =
+    [
+        "System.Index", "System.Range", "System.Text.Rune", "System.Text.RegularExpressions.Regex",
+        "System.Net.IPAddress", "System.Net.IPEndPoint", "System.Net.DnsEndPoint", "System.Net.IPNetwork",
+        "System.Net.NetworkInformation.PhysicalAddress", "System.Net.Mail.MailAddress",
+        "Microsoft.AspNetCore.Http.PathString", "Microsoft.AspNetCore.Http.QueryString", "Microsoft.AspNetCore.Http.HostString",
+        "Microsoft.AspNetCore.Http.FragmentString", "Microsoft.Extensions.Primitives.StringSegment",
+    ];
+
+    private static readonly HashSet<string> ResultBases =
+    [
+        "Microsoft.AspNetCore.Mvc.ObjectResult", "Microsoft.AspNetCore.Mvc.JsonResult", "Microsoft.AspNetCore.Mvc.ActionResult`1",
+    ];
+
+    /// <summary>
+    /// True for work still to be done, and for what connects, holds or reads something else: its type's name is recorded.
+    /// </summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "An interface nobody uses is nobody's.")]
+    internal static bool IsLeftAlone(Type type)
+    {
+        if (type.IsPrimitive || type.IsEnum || type == typeof(string))
+            return type == typeof(nint) || type == typeof(nuint);
+        if (type.IsPointer || type.IsByRefLike || typeof(Delegate).IsAssignableFrom(type) || typeof(MemberInfo).IsAssignableFrom(type))
+            return !typeof(Type).IsAssignableFrom(type);
+        for (var candidate = type; candidate is not null && candidate != typeof(object); candidate = candidate.BaseType)
+        {
+            if (IsIn(candidate.Namespace ?? "") && !typeof(Exception).IsAssignableFrom(candidate))
+                return true;
+        }
+
+        return type == typeof(IServiceProvider) || Array.Exists(type.GetInterfaces(), static implemented => LeftAloneInterfaces.Contains(GetName(implemented)));
+
+        static bool IsIn(string space) => Array.Exists(LeftAloneNamespaces, left => space.StartsWith(left, StringComparison.Ordinal)
+            && (space.Length == left.Length || space[left.Length] == '.'));
+    }
+
+    /// <summary>What writes a value of this type in the form its author means; null if its members do.</summary>
+    internal static Action<PayloadWriter, object>? FindWriter(Type type)
+    {
+        if (TextTypes.Contains(GetName(type)))
+            return static (writer, value) => writer.WriteText(value.ToString());
+        if (typeof(Type).IsAssignableFrom(type))
+            return static (writer, value) => writer.WriteText(TypeNames.Get((Type)value));
+        if (typeof(Exception).IsAssignableFrom(type))
+            return static (writer, value) => writer.WriteText($"{TypeNames.Get(value.GetType())}: {((Exception)value).Message}");
+        if (type == typeof(BigInteger))
+            return static (writer, value) => writer.WriteRaw(((BigInteger)value).ToString(CultureInfo.InvariantCulture));
+        if (type == typeof(StringBuilder))
+            return static (writer, value) => writer.WriteText((StringBuilder)value);
+        if (type == typeof(TimeZoneInfo))
+            return static (writer, value) => writer.WriteText(((TimeZoneInfo)value).Id);
+        if (typeof(Encoding).IsAssignableFrom(type))
+            return static (writer, value) => writer.WriteText(((Encoding)value).WebName);
+        if (typeof(CultureInfo).IsAssignableFrom(type))
+            return static (writer, value) => writer.WriteText(((CultureInfo)value).Name);
+        if (type == typeof(StringValues))
+            return static (writer, value) => WriteStrings(writer, (string?[]?)(StringValues)value);
+        // A subclass of somebody else's may read a request in its overrides.
+        if (typeof(NameValueCollection).IsAssignableFrom(type) && type.Namespace is "System.Collections.Specialized" or "System.Web")
+            return WriteNamesAndValues;
+        return FindLazyWriter(type) ?? FindNewtonsoftWriter(type) ?? FindClientModelWriter(type) ?? FindResultWriter(type)
+            ?? FindFSharpWriter(type);
+    }
+
+    /// <summary>The entity's type if a type is a proxy that EF Core made of it.</summary>
+    internal static Type WithoutProxy(Type type) => type is { Namespace: "Castle.Proxies", BaseType: { } entity } ? entity : type;
+
+    private static string GetName(Type type) => type.IsConstructedGenericType ? GetName(type.GetGenericTypeDefinition()) : type.FullName ?? type.Name;
+
+    private static void WriteStrings(PayloadWriter writer, string?[]? values) =>
+        writer.WriteValue(values switch { null or [] => null, [var value] => value, _ => values });
+
+    private static void WriteNamesAndValues(PayloadWriter writer, object value)
+    {
+        var given = (NameValueCollection)value;
+        var all = new Dictionary<string, object?>(given.Count);
+        for (var i = 0; i < given.Count; i++)
+            all[given.GetKey(i) ?? ""] = given.GetValues(i) switch { null or [] => null, [var single] => single, var several => several };
+        writer.WriteValue(all);
+    }
+
+    // The value if there is one: making it runs the application's factory.
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "If the properties were trimmed, the type's name is recorded.")]
+    internal static Action<PayloadWriter, object>? FindLazyWriter(Type type)
+    {
+        var lazy = FindBase(type, "System.Lazy`1");
+        if (lazy is null)
+            return null;
+        var (isCreated, created) = (lazy.GetProperty("IsValueCreated"), lazy.GetProperty("Value"));
+        return (writer, value) =>
+        {
+            if (isCreated?.GetValue(value) is true)
+                writer.WriteValue(created?.GetValue(value));
+            else
+                writer.WriteName(value.GetType(), null);
+        };
+    }
+
+    // Objects and arrays are walked. A JRaw is JSON text.
+    private static Action<PayloadWriter, object>? FindNewtonsoftWriter(Type type)
+    {
+        if (FindBase(type, "Newtonsoft.Json.Linq.JRaw") is not null)
+            return static (writer, value) => writer.WriteRaw(value.ToString());
+        if (FindBase(type, "Newtonsoft.Json.Linq.JValue") is null)
+            return null;
+        return static (writer, value) =>
+        {
+            switch (value is IConvertible convertible ? convertible.GetTypeCode() : TypeCode.Object)
+            {
+                case TypeCode.Empty or TypeCode.DBNull:
+                    writer.WriteValue(null);
+                    break;
+                case TypeCode.Boolean:
+                    writer.WriteValue(((IConvertible)value).ToBoolean(CultureInfo.InvariantCulture));
+                    break;
+                case >= TypeCode.SByte and <= TypeCode.UInt64:
+                    writer.WriteRaw(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
+                    break;
+                case TypeCode.Single or TypeCode.Double:
+                    writer.WriteValue(((IConvertible)value).ToDouble(CultureInfo.InvariantCulture));
+                    break;
+                case TypeCode.Decimal:
+                    writer.WriteValue(((IConvertible)value).ToDecimal(CultureInfo.InvariantCulture));
+                    break;
+                case TypeCode.DateTime:
+                    writer.WriteValue(((IConvertible)value).ToDateTime(CultureInfo.InvariantCulture));
+                    break;
+                default:
+                    WriteOther(writer, value);
+                    break;
+            }
+        };
+
+        // A JValue's text is empty for null.
+        static void WriteOther(PayloadWriter writer, object value)
+        {
+            var inner = GetValue(value);
+            if (inner is BigInteger or null)
+                writer.WriteValue(inner);
+            else
+                writer.WriteText(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
+        }
+
+        [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "If the property was trimmed, the value's text is recorded.")]
+        static object? GetValue(object value) =>
+            value.GetType().GetProperty("Value") is { } property ? property.GetValue(value) : value;
+    }
+
+    // Types that write themselves, such as OpenAI's ChatCompletion. Their package has a converter for them.
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "In an application that was trimmed the user adds the converter.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "In an application that was trimmed the user adds the converter.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2072", Justification = "In an application that was trimmed the user adds the converter.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "In an application compiled ahead of time the user adds the converter.")]
+    private static Action<PayloadWriter, object>? FindClientModelWriter(Type type)
+    {
+        if (!JsonSerializer.IsReflectionEnabledByDefault)
+            return null;
+        var model = Array.Find(type.GetInterfaces(), static implemented =>
+            GetName(implemented) is "System.ClientModel.Primitives.IJsonModel`1" or "System.ClientModel.Primitives.IPersistableModel`1");
+        if (model?.Assembly.GetType("System.ClientModel.Primitives.JsonModelConverter") is not { } found
+            || Activator.CreateInstance(found) is not JsonConverter converter)
+            return null;
+        var options = new JsonSerializerOptions(PayloadSerializer.DefaultOptions);
+        options.Converters.Insert(0, converter);
+        return (writer, value) => writer.WriteWhole(value, options.GetTypeInfo(value.GetType()));
+    }
+
+    // ASP.NET Core's results: TypedResults.Ok(value), Results<Ok<T>, NotFound>, ObjectResult, ActionResult<T>.
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "If an interface was trimmed, the type's name is recorded.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "If a property was trimmed, the type's name is recorded.")]
+    private static Action<PayloadWriter, object>? FindResultWriter(Type type)
+    {
+        var interfaces = type.GetInterfaces();
+        var declaring = Array.Find(interfaces, static implemented => implemented.FullName is "Microsoft.AspNetCore.Http.INestedHttpResult")
+            ?? Array.Find(interfaces, static implemented => implemented.FullName is "Microsoft.AspNetCore.Http.IValueHttpResult")
+            ?? ResultBases.Select(name => FindBase(type, name)).FirstOrDefault(static found => found is not null);
+        if (declaring is null)
+            return null;
+        PropertyInfo?[] properties = [declaring.GetProperty("Value"), declaring.GetProperty("Result")];
+        return (writer, value) =>
+        {
+            var inner = properties.Select(property => property?.GetValue(value)).FirstOrDefault(static inner => inner is not null);
+            if (inner is null)
+                writer.WriteName(value.GetType(), null);
+            else
+                writer.WriteValue(inner);
+        };
+    }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "If the property was trimmed, the members are recorded.")]
+    private static Action<PayloadWriter, object>? FindFSharpWriter(Type type)
+    {
+        if (GetName(type) is not ("Microsoft.FSharp.Core.FSharpOption`1" or "Microsoft.FSharp.Core.FSharpValueOption`1")
+            || type.GetProperty("Value") is not { } property)
+            return null;
+        var isNone = type.IsValueType ? type.GetProperty("IsNone") : null;
+        return (writer, value) => writer.WriteValue(isNone?.GetValue(value) is true ? null : property.GetValue(value));
+    }
+
+    private static Type? FindBase(Type type, string name)
+    {
+        for (var candidate = type; candidate is not null; candidate = candidate.BaseType)
+        {
+            if (GetName(candidate) == name)
+                return candidate;
+        }
+
+        return null;
+    }
+}

@@ -70,7 +70,7 @@ internal static class ForeignTypes
     /// <summary>What writes a value of this type in the form its author means; null if its members do.</summary>
     internal static Action<PayloadWriter, object>? FindWriter(Type type)
     {
-        if (TextTypes.Contains(GetName(type)))
+        if (FindBase(type, TextTypes) is not null)
             return static (writer, value) => writer.WriteText(value.ToString());
         if (typeof(Type).IsAssignableFrom(type))
             return static (writer, value) => writer.WriteText(TypeNames.Get((Type)value));
@@ -116,7 +116,7 @@ internal static class ForeignTypes
     [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "If the properties were trimmed, the type's name is recorded.")]
     internal static Action<PayloadWriter, object>? FindLazyWriter(Type type)
     {
-        var lazy = FindBase(type, "System.Lazy`1");
+        var lazy = FindBase(type, ["System.Lazy`1"]);
         if (lazy is null)
             return null;
         var (isCreated, created) = (lazy.GetProperty("IsValueCreated"), lazy.GetProperty("Value"));
@@ -132,9 +132,9 @@ internal static class ForeignTypes
     // Objects and arrays are walked. A JRaw is JSON text.
     private static Action<PayloadWriter, object>? FindNewtonsoftWriter(Type type)
     {
-        if (FindBase(type, "Newtonsoft.Json.Linq.JRaw") is not null)
+        if (FindBase(type, ["Newtonsoft.Json.Linq.JRaw"]) is not null)
             return static (writer, value) => writer.WriteRaw(value.ToString());
-        if (FindBase(type, "Newtonsoft.Json.Linq.JValue") is null)
+        if (FindBase(type, ["Newtonsoft.Json.Linq.JValue"]) is null)
             return null;
         return static (writer, value) =>
         {
@@ -206,10 +206,10 @@ internal static class ForeignTypes
         var interfaces = type.GetInterfaces();
         var declaring = Array.Find(interfaces, static implemented => implemented.FullName is "Microsoft.AspNetCore.Http.INestedHttpResult")
             ?? Array.Find(interfaces, static implemented => implemented.FullName is "Microsoft.AspNetCore.Http.IValueHttpResult")
-            ?? ResultBases.Select(name => FindBase(type, name)).FirstOrDefault(static found => found is not null);
+            ?? FindBase(type, ResultBases);
         if (declaring is null)
             return null;
-        PropertyInfo?[] properties = [declaring.GetProperty("Value"), declaring.GetProperty("Result")];
+        PropertyInfo?[] properties = [declaring.GetProperty("Result"), declaring.GetProperty("Value")];
         return (writer, value) =>
         {
             var inner = properties.Select(property => property?.GetValue(value)).FirstOrDefault(static inner => inner is not null);
@@ -230,11 +230,11 @@ internal static class ForeignTypes
         return (writer, value) => writer.WriteValue(isNone?.GetValue(value) is true ? null : property.GetValue(value));
     }
 
-    private static Type? FindBase(Type type, string name)
+    private static Type? FindBase(Type type, HashSet<string> names)
     {
         for (var candidate = type; candidate is not null; candidate = candidate.BaseType)
         {
-            if (GetName(candidate) == name)
+            if (names.Contains(GetName(candidate)))
                 return candidate;
         }
 

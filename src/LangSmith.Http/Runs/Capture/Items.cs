@@ -51,7 +51,7 @@ internal struct Items
     }
 
     /// <summary>The key and value of a dictionary's entry.</summary>
-    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "The dictionaries of F# implement no IDictionary; F# does not support trimming.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "The dictionaries of F# and Newtonsoft.Json implement no IDictionary; neither supports trimming.")]
     internal static (object? Key, object? Value) Split(object entry)
     {
         return entry switch
@@ -60,8 +60,10 @@ internal struct Items
             KeyValuePair<string, object?> item => (item.Key, item.Value),
             KeyValuePair<string, JsonNode?> item => (item.Key, item.Value),
             JsonProperty item => (item.Name, item.Value),
-            _ => (entry.GetType().GetProperty("Key")?.GetValue(entry), entry.GetType().GetProperty("Value")?.GetValue(entry)),
+            _ => (Get("Key") ?? Get("Name"), Get("Value")),
         };
+
+        object? Get(string property) => entry.GetType().GetProperty(property)?.GetValue(entry);
     }
 
     internal readonly void Dispose()

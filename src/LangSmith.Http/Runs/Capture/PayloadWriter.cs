@@ -181,6 +181,9 @@ internal sealed class PayloadWriter
             case Shape.Object:
                 WriteObject(value, plan, null, null);
                 return;
+            case var _ when !MayEnumerate(value, plan):
+                WriteName(plan.Type, new NotSupportedException("What the collection was made over is not enumerated."));
+                return;
             case Shape.List:
                 WriteList(value, plan);
                 return;
@@ -299,7 +302,7 @@ internal sealed class PayloadWriter
 
     private void WriteList(object value, TypePlan plan)
     {
-        if (!IsWrapped(value, plan) || !TryOpen(value))
+        if (!TryOpen(value))
             return;
         WriteList((IEnumerable)value, plan.Element, value is ICollection { Count: var count } ? count : null);
         Close();
@@ -337,7 +340,7 @@ internal sealed class PayloadWriter
 
     private void WriteDictionary(object value, TypePlan plan)
     {
-        if (!IsWrapped(value, plan) || !TryOpen(value))
+        if (!TryOpen(value))
             return;
         WriteDictionary((IEnumerable)value, plan.Element);
         Close();
@@ -720,16 +723,11 @@ internal sealed class PayloadWriter
     private void Close() => _open[--_depth] = null!;
 
     // What a wrapper was made over has to be on the list itself.
-    private bool IsWrapped(object value, TypePlan plan)
+    private bool MayEnumerate(object value, TypePlan plan)
     {
-        if (plan.Wrapped is null)
-            return true;
-        var inner = plan.Wrapped.GetValue(value);
-        if (inner is not null && Collections.IsListed(inner.GetType(), out var next)
-            && (next is null || IsWrapped(inner, _plans.Get(inner.GetType()))))
-            return true;
-        WriteName(plan.Type, new NotSupportedException("What the collection wraps is not enumerated."));
-        return false;
+        if (plan.Shape is not (Shape.List or Shape.Dictionary))
+            return false;
+        return plan.Wrapped?.GetValue(value) is not { } inner ? plan.Wrapped is null : MayEnumerate(inner, _plans.Get(inner.GetType()));
     }
 
     private static Exception? Call(Action<object>? callback, object value) =>

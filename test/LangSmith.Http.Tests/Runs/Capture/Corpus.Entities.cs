@@ -13,7 +13,8 @@ internal static partial class Corpus
     [
         Cut("many to many, SQLite", static () => Database.Open(static context => context.Students.Include(static s => s.Courses).ToList()), "student 0"),
         Cut("many to many, in memory", static () => Database.OpenInMemory(static context => context.Students.Include(static s => s.Courses).ToList()), "student 0"),
-        Cut("one student with courses", static () => Database.Open(static context => context.Students.Include(static s => s.Courses).OrderBy(static s => s.Id).First()), "student 0"),
+        Json("one student with courses", static () => Database.Open(static context => context.Students.Include(static s => s.Courses).OrderBy(static s => s.Id).First()), "")
+            with { Json = null, IsAsExpected = static json => json.StartsWith("{\"id\":1,\"name\":\"student 0\",\"courses\":[{\"id\":1,\"name\":\"course 0\",\"students\":[null]}", StringComparison.Ordinal) },
         Json("student without Include", static () => Database.Open(static context => context.Students.OrderBy(static s => s.Id).AsNoTracking().First()), "{\"id\":1,\"name\":\"student 0\",\"courses\":[]}"),
         Json("DbContext", static () => Database.Open(static context => context), "\"Database\""), Json("DbSet", static () => Database.Open(static context => context.Blogs), "\"InternalDbSet<Blog>\""),
         Json("query", static () => Database.Open(static context => context.Blogs.Where(static b => b.Id > 0)), "\"EntityQueryable<Blog>\""),
@@ -26,11 +27,11 @@ internal static partial class Corpus
             "{\"id\":1,\"title\":\"blog\",\"posts\":[{\"id\":1,\"blog\":null,\"text\":\"post\"}]}"),
         Json("proxy's reference", static () => Database.Open(static context => context.Posts.AsNoTracking().Single()), "{\"id\":1,\"text\":\"post\"}"),
         Json("proxy in a member", static () => Database.Open(static context => new { q = "kept", blog = context.Blogs.Single() }), "{\"q\":\"kept\",\"blog\":{\"id\":1,\"title\":\"blog\"}}"),
-        Json("ILazyLoader, nothing loaded", static () => Database.Open(static context => context.Authors.Single()), "{\"id\":1,\"name\":\"author\"}"),
-        Json("ILazyLoader, loaded", static () => Database.Open(static context => context.Authors.Include(static a => a.Books).Single()), "{\"id\":1,\"name\":\"author\",\"books\":[{\"id\":1,\"title\":\"book\"}]}"),
+        Json("ILazyLoader, nothing loaded", static () => Database.OpenPlain(static context => context.Authors.Single()), "{\"id\":1,\"name\":\"author\"}"),
+        Json("ILazyLoader, loaded", static () => Database.OpenPlain(static context => context.Authors.Include(static a => a.Books).Single()), "{\"id\":1,\"name\":\"author\",\"books\":[{\"id\":1,\"title\":\"book\"}]}"),
         Json("ILazyLoader, in memory", static () => Database.OpenInMemory(static context => context.Authors.Single()), "{\"id\":1,\"name\":\"author\"}"),
         Json("entity made by hand", static () => new Author { Name = "new" }, "{\"id\":0,\"name\":\"new\",\"books\":[]}"),
-        Json("loader as a delegate", static () => Database.Open(static context => context.Editors.Single()), "{\"id\":1,\"name\":\"editor\"}"),
+        Json("loader as a delegate", static () => Database.OpenPlain(static context => context.Editors.Single()), "{\"id\":1,\"name\":\"editor\"}"),
         Json("list of proxies", static () => Database.Open(static context => context.Blogs.ToList()), "[{\"id\":1,\"title\":\"blog\"}]"),
     ];
 }
@@ -40,10 +41,12 @@ internal sealed class Database : DbContext
 {
     private readonly SqliteConnection? _connection;
     private readonly QueryCounter _queries = new();
+    private readonly bool _isProxied;
     private readonly string _name = Guid.NewGuid().ToString();
 
-    private Database(bool isSqlite)
+    private Database(bool isSqlite, bool isProxied)
     {
+        _isProxied = isProxied;
         if (!isSqlite)
             return;
         _connection = new SqliteConnection("Data Source=:memory:");
@@ -60,9 +63,11 @@ internal sealed class Database : DbContext
 
     public DbSet<Editor> Editors => Set<Editor>();
 
-    internal static Corpus.IOwned Open(Func<Database, object> getValue) => Owned.Create(isSqlite: true, getValue);
+    internal static Corpus.IOwned Open(Func<Database, object> getValue) => Owned.Create(isSqlite: true, isProxied: true, getValue);
 
-    internal static Corpus.IOwned OpenInMemory(Func<Database, object> getValue) => Owned.Create(isSqlite: false, getValue);
+    internal static Corpus.IOwned OpenPlain(Func<Database, object> getValue) => Owned.Create(isSqlite: true, isProxied: false, getValue);
+
+    internal static Corpus.IOwned OpenInMemory(Func<Database, object> getValue) => Owned.Create(isSqlite: false, isProxied: false, getValue);
 
     internal DbDataReader Read(string sql)
     {
@@ -79,7 +84,9 @@ internal sealed class Database : DbContext
 
     protected override void OnConfiguring(DbContextOptionsBuilder options)
     {
-        options.UseLazyLoadingProxies(static proxies => proxies.IgnoreNonVirtualNavigations()).AddInterceptors(_queries);
+        options.AddInterceptors(_queries);
+        if (_isProxied)
+            options.UseLazyLoadingProxies(static proxies => proxies.IgnoreNonVirtualNavigations());
         if (_connection is null)
             options.UseInMemoryDatabase(_name);
         else
@@ -104,9 +111,9 @@ internal sealed class Database : DbContext
     {
         public object Value => value;
 
-        internal static Owned Create(bool isSqlite, Func<Database, object> getValue)
+        internal static Owned Create(bool isSqlite, bool isProxied, Func<Database, object> getValue)
         {
-            var context = new Database(isSqlite);
+            var context = new Database(isSqlite, isProxied);
             context.Fill();
             var value = getValue(context);
             return new Owned(context, value, context._queries.Count);
@@ -120,7 +127,7 @@ internal sealed class Database : DbContext
         }
     }
 
-    private sealed class QueryCounter : DbCommandInterceptor, IMaterializationInterceptor
+    private sealed class QueryCounter : DbCommandInterceptor
     {
         internal int Count { get; private set; }
 
@@ -129,12 +136,6 @@ internal sealed class Database : DbContext
         {
             Count++;
             return result;
-        }
-
-        public object InitializedInstance(MaterializationInterceptionData materializationData, object entity)
-        {
-            Count++;
-            return entity;
         }
     }
 }

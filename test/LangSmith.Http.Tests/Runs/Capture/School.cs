@@ -15,7 +15,7 @@ internal static class School
     }
 }
 
-internal sealed class Student
+public class Student
 {
     public int Id { get; set; }
 
@@ -24,7 +24,7 @@ internal sealed class Student
     public List<Course> Courses { get; set; } = [];
 }
 
-internal sealed class Course
+public class Course
 {
     public int Id { get; set; }
 

@@ -117,6 +117,6 @@ public sealed class StandInRunTests
         tracer.Run("inside", _ => new { response });
 
         Assert.That(recorder.Runs.Select(run => run.Outputs.ToString()), Has.All.Not.Contains("SECRET"));
-        Assert.That(recorder.Runs[0].Outputs!.Value.GetProperty("output").GetString(), Is.EqualTo("System.Net.Http.HttpResponseMessage"));
+        Assert.That(recorder.Runs[0].Outputs!.Value.GetProperty("output").GetString(), Is.EqualTo("HttpResponseMessage"));
     }
 }

@@ -22,6 +22,9 @@ internal sealed class PayloadWriter
     private const int MaxDepth = 64;
     private const int MaxValues = 100_000;
 
+    // A number or word may pass the limit.
+    private const int Short = 32;
+
     private static readonly BudgetException OverBudget = new();
 
     [ThreadStatic]
@@ -53,13 +56,27 @@ internal sealed class PayloadWriter
         writer.Begin(options, maxBytes);
         try
         {
-            writer.WriteValue(value);
+            writer.WriteRoot(value);
             return new Captured(writer._buffer.Written.ToArray(), writer._error, writer._isCut);
         }
         finally
         {
             writer.End();
             t_idle = writer;
+        }
+    }
+
+    private void WriteRoot(object? value)
+    {
+        try
+        {
+            WriteValue(value);
+        }
+        catch (Exception exception)
+        {
+            // The traced call is not to fail for what is handed over.
+            _buffer.SetBack(0);
+            WriteName(value!.GetType(), exception);
         }
     }
 
@@ -517,12 +534,14 @@ internal sealed class PayloadWriter
         {
             if (element.ValueKind is JsonValueKind.Undefined)
                 _buffer.Append("null"u8);
-            else if (RawJson.GetLength(element) <= _buffer.Remaining)
+            else if (RawJson.GetLength(element) <= Math.Max(_buffer.Remaining, Short))
                 WriteRaw(element);
             else if (element.ValueKind is JsonValueKind.Object)
                 WriteDictionary(element.EnumerateObject(), typeof(object));
             else if (element.ValueKind is JsonValueKind.Array)
                 WriteList(element.EnumerateArray(), typeof(object), element.GetArrayLength());
+            else if (element.ValueKind is not JsonValueKind.String)
+                CutHere("(cut: number)");
             else
                 WriteText(GetBeginning(RawJson.GetUtf8(element), _buffer.Remaining), RawJson.GetLength(element) - 2);
         }
@@ -540,7 +559,7 @@ internal sealed class PayloadWriter
         _buffer.Append(RawJson.IsValid(utf8) ? utf8 : RawJson.Write(element, static (writer, element) => element.WriteTo(writer)));
     }
 
-    // What was parsed and does not fit is a string but for absurd numbers; it is cut between two characters.
+    // Cut between two characters.
     private static string GetBeginning(ReadOnlySpan<byte> utf8, int length)
     {
         var end = 1;

@@ -106,7 +106,7 @@ internal sealed class Database : DbContext
         ChangeTracker.Clear();
     }
 
-    /// <summary>A value and the database it is from. A query that capture ran fails the test when it is disposed.</summary>
+    /// <summary>A value and the database it is from.</summary>
     private sealed class Owned(Database context, object value, int queries) : Corpus.IOwned
     {
         public object Value => value;
@@ -119,12 +119,9 @@ internal sealed class Database : DbContext
             return new Owned(context, value, context._queries.Count);
         }
 
-        public void Dispose()
-        {
-            var ran = context._queries.Count - queries;
-            context.Dispose();
-            Assert.That(ran, Is.Zero, "queries that ran");
-        }
+        public int Queries => context._queries.Count - queries;
+
+        public void Dispose() => context.Dispose();
     }
 
     private sealed class QueryCounter : DbCommandInterceptor

@@ -38,6 +38,9 @@ internal static partial class Corpus
     internal interface IOwned : IDisposable
     {
         object? Value { get; }
+
+        /// <summary>How many queries ran since the value was made.</summary>
+        int Queries => 0;
     }
 
     private static JsonElement Parse(string json) => JsonDocument.Parse(json).RootElement;

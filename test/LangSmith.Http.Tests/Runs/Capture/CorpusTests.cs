@@ -24,6 +24,7 @@ public class CorpusTests
 
         Assert.Multiple(() =>
         {
+            Assert.That(owner?.Queries ?? 0, Is.Zero, "queries");
             Assert.That(captured.Json, Has.Length.LessThanOrEqualTo(MaxBytes + Mark));
             Assert.That(() => RawJson.Parse(captured.Json), Throws.Nothing, json.Length < 10_000 ? json : "");
             if (row.Json is { } expected)

@@ -32,6 +32,7 @@ public static class LangSmithInboundServiceCollectionExtensions
         services.AddLangSmith();
         services.AddLangSmithHeaderStripping();
         services.Configure(configure);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<LangSmithOptions>, HttpJsonContracts>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithInboundOptions>, LangSmithInboundOptionsValidator>());
         return services;
     }

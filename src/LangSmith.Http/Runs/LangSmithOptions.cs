@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using LangSmith.Http.Runs;
 using LangSmith.Http.Runs.Capture;
 
@@ -17,8 +19,6 @@ public sealed class LangSmithOptions
 {
     /// <summary>The section of <c>IConfiguration</c> that <c>AddLangSmith()</c> reads.</summary>
     public const string SectionName = "LangSmith";
-
-    internal const int DefaultMaxPayloadBytes = 4 * 1024 * 1024;
 
     private const int SmallestMaxPayloadBytes = 16 * 1024;
     private const int LargestMaxPayloadBytes = 20_000_000;
@@ -98,7 +98,10 @@ public sealed class LangSmithOptions
     /// Default: 4 MiB (4,194,304), of 16,384 to 20,000,000. LangSmith refuses a run of more than 20 MB, and a run has inputs, outputs,
     /// metadata and events. Of what is larger the beginning is recorded, and a text that starts with <c>(cut:</c> stands where it ends.
     /// </value>
-    public int MaxPayloadBytes { get; set; } = DefaultMaxPayloadBytes;
+    public int MaxPayloadBytes { get; set; } = PayloadSerializer.DefaultMaxBytes;
+
+    /// <summary>The contracts the application gave to ASP.NET Core, for types that have no other; null if there are none.</summary>
+    internal IJsonTypeInfoResolver? ApplicationContracts { get; set; }
 
     internal ConfigurationNotes Notes { get; } = new();
 
@@ -117,6 +120,9 @@ public sealed class LangSmithOptions
             Enabled = ReadSwitch(nameof(Enabled), setting) ?? true;
         var tracing = configuration.Variables.Find("TRACING_V2", "TRACING");
         Tracing = ReadSwitch(nameof(Tracing), ConfigurationReader.Choose(tracing, configuration.Section(nameof(Tracing)), Notes));
+        MaxPayloadBytes = configuration.ReadValue(
+            nameof(MaxPayloadBytes), null, "a number of bytes", static (string? text, out int value) =>
+                int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value), Notes) ?? MaxPayloadBytes;
         ReadDestination(configuration);
     }
 

@@ -5,6 +5,7 @@ using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs;
 using LangSmith.Http.Runs.Capture;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LangSmith.Http;
 
@@ -27,6 +28,9 @@ namespace LangSmith.Http;
 /// </example>
 public sealed partial class LangSmithTracer
 {
+    // Weak, because it holds the tracer and its recorder.
+    private static readonly WeakReference<RunCapture?> Latest = new(null);
+
     private readonly TracingState _state;
     private readonly IRunRecorder? _recorder;
     private readonly FaultLog _faults;
@@ -60,7 +64,8 @@ public sealed partial class LangSmithTracer
         _state = state;
         _recorder = recorder;
         _faults = new FaultLog(logger);
-        Capture = RunCapture.Latest = new RunCapture(redactor, () => (_state.Json, _state.MaxPayloadBytes), _faults);
+        Capture = new RunCapture(redactor, () => (_state.Json, _state.MaxPayloadBytes), _faults);
+        Latest.SetTarget(Capture);
         Clock = new RunClock(timeProvider);
         logger = QuietLogger.Wrap(logger);
         if (recorder is null && state is { IsEnabled: true, IsTracing: true })
@@ -72,6 +77,11 @@ public sealed partial class LangSmithTracer
     internal RunClock Clock { get; }
 
     internal RunCapture Capture { get; }
+
+    /// <summary>The capture of the tracer that was made last, which in most processes is the only one.</summary>
+    internal static RunCapture LatestCapture => Latest.TryGetTarget(out var latest)
+        ? latest
+        : new RunCapture(null, static () => (TracingState.OfProcess.Json, TracingState.OfProcess.MaxPayloadBytes), new FaultLog(NullLogger.Instance));
 
     /// <summary>
     /// Starts a run that is current until the returned scope is disposed; for code that <see cref="RunAsync{TResult}"/>

@@ -1,5 +1,4 @@
 using LangSmith.Http.Runs;
-using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http;
 
@@ -62,7 +61,7 @@ public static class TracingContext
         Ambient.EnterWith(
             string.IsNullOrWhiteSpace(project) ? null : project,
             tags?.Where(static tag => !string.IsNullOrEmpty(tag)).ToArray() ?? [],
-            metadata is null ? RunContext.NoMetadata : (RunTree.Current?.Capture ?? RunCapture.Latest).Serialize(metadata),
+            metadata is null ? RunContext.NoMetadata : (RunTree.Current?.Capture ?? LangSmithTracer.LatestCapture).Serialize(metadata),
             enabled);
 
     /// <summary>

@@ -54,7 +54,7 @@ internal sealed class TracingState
             options.Tracing ?? environment.Tracing ?? false,
             address is null ? destination.Project ?? "default" : null,
             address,
-            PayloadSerializer.WithResolver(options.JsonSerializerOptions),
+            PayloadSerializer.WithResolver(options.JsonSerializerOptions, options.ApplicationContracts),
             options.MaxPayloadBytes,
             environment.Notes.Warnings);
     }

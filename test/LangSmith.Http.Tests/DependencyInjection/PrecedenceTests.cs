@@ -279,7 +279,12 @@ public sealed class PrecedenceTests : CleanEnvironment
             foreach (var property in options.GetType().GetProperties().Where(property => !notInSection.Contains(property.Name)))
             {
                 var section = new ConfigurationBuilder().AddInMemoryCollection(
-                    [property.Name == "Headers" ? new("LangSmith:Headers:x-route", "blue") : new($"LangSmith:{property.Name}", property.Name == "Endpoint" ? "http://section" : Example(property.PropertyType))]).Build();
+                    [property.Name == "Headers" ? new("LangSmith:Headers:x-route", "blue") : new($"LangSmith:{property.Name}", property.Name switch
+                    {
+                        "Endpoint" => "http://section",
+                        "MaxPayloadBytes" => "70000",
+                        _ => Example(property.PropertyType),
+                    })]).Build();
                 using var provider = new ServiceCollection().AddSingleton<IConfiguration>(section).AddLangSmithExport().BuildServiceProvider();
                 var configured = options is LangSmithOptions
                     ? (object)provider.GetRequiredService<IOptions<LangSmithOptions>>().Value

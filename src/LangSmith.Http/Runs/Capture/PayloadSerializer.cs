@@ -16,6 +16,11 @@ internal readonly record struct Captured(byte[] Json, Exception? Error, bool IsC
 /// <summary>Serialises the objects users hand over, at once: later changes of the object change nothing.</summary>
 internal static partial class PayloadSerializer
 {
+    internal const int DefaultMaxBytes = 4 * 1024 * 1024;
+
+    // Marks the default options and their copies.
+    private static readonly ShortTextConverter OwnText = new();
+
     private static readonly Primitives Json = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { Encoder = RawJson.Encoder });
 
     /// <summary>The default of <see cref="LangSmithOptions.JsonSerializerOptions"/>.</summary>
@@ -25,8 +30,8 @@ internal static partial class PayloadSerializer
     internal static Captured Serialize(object? value, JsonSerializerOptions options, int maxBytes) =>
         PayloadWriter.Write(value, options, maxBytes);
 
-    /// <summary>True for the default options: users' own options say themselves what becomes of a type.</summary>
-    internal static bool IsOwn(JsonSerializerOptions options) => ReferenceEquals(options, DefaultOptions);
+    /// <summary>True for the default options and their copies: other options say themselves what becomes of a type.</summary>
+    internal static bool IsOwn(JsonSerializerOptions options) => options.Converters.Contains(OwnText);
 
     internal static byte[] Serialize(string text) => JsonSerializer.SerializeToUtf8Bytes(text, Json.String);
 
@@ -46,17 +51,29 @@ internal static partial class PayloadSerializer
     /// <summary>Serialises values that are known to be JSON, such as texts and numbers.</summary>
     internal static Dictionary<string, JsonElement> SerializeAll(IEnumerable<KeyValuePair<string, object?>> values) => values.ToDictionary(
         static item => item.Key,
-        static item => RawJson.Parse(Serialize(item.Value, DefaultOptions, LangSmithOptions.DefaultMaxPayloadBytes).Json));
+        static item => RawJson.Parse(Serialize(item.Value, DefaultOptions, DefaultMaxBytes).Json));
 
-    /// <summary>A user's options, able to serialise primitives and, where the application may use reflection, any type.</summary>
-    internal static JsonSerializerOptions WithResolver(JsonSerializerOptions options) => ReferenceEquals(options, DefaultOptions)
-        ? options
-        : new JsonSerializerOptions(options)
+    /// <summary>
+    /// The options to use: able to serialise primitives, what the application has contracts for and, where it may use reflection, any type.
+    /// </summary>
+    /// <param name="options">The default options, or the user's.</param>
+    /// <param name="application">The contracts the application gave to ASP.NET Core; null if there are none.</param>
+    internal static JsonSerializerOptions WithResolver(JsonSerializerOptions options, IJsonTypeInfoResolver? application = null)
+    {
+        // With reflection, every type has a contract.
+        if (JsonSerializer.IsReflectionEnabledByDefault)
+            application = null;
+        if (ReferenceEquals(options, DefaultOptions) && application is null)
+            return options;
+        var usable = new JsonSerializerOptions(options)
         {
-            TypeInfoResolver = JsonTypeInfoResolver.Combine(options.TypeInfoResolver, Json, DefaultOptions.TypeInfoResolver),
-            // The last: a converter of the user's wins.
-            Converters = { new ShortTextConverter() },
+            TypeInfoResolver = JsonTypeInfoResolver.Combine(options.TypeInfoResolver, Json, DefaultOptions.TypeInfoResolver, application),
         };
+        // The last: a converter of the user's wins.
+        if (!IsOwn(options))
+            usable.Converters.Add(new ShortTextConverter());
+        return usable;
+    }
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Reflection is used only where the application has it switched on; AOT applications give a resolver.")]
     [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Reflection is used only where the application has it switched on; AOT applications give a resolver.")]
@@ -70,7 +87,7 @@ internal static partial class PayloadSerializer
             NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals | JsonNumberHandling.AllowReadingFromString,
             ReferenceHandler = ReferenceHandler.IgnoreCycles,
             IncludeFields = true,
-            Converters = { new ShortTextConverter() },
+            Converters = { OwnText },
         };
         if (JsonSerializer.IsReflectionEnabledByDefault)
             options.Converters.Add(new JsonStringEnumConverter());

@@ -120,7 +120,7 @@ internal sealed class PayloadWriter
         if (ReferenceEquals(encoder, _encoder))
             return;
         _encoder = encoder;
-        _json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { Encoder = encoder, SkipValidation = true, MaxDepth = 1000 });
+        _json = new Utf8JsonWriter(_buffer, RawJson.WriterOptions with { Encoder = encoder });
     }
 
     private void End()

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Propagation;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LangSmith.Http.Runs.Capture;
 
@@ -10,19 +9,7 @@ namespace LangSmith.Http.Runs.Capture;
 /// </summary>
 internal sealed class RunCapture(IRunRedactor? redactor, Func<(JsonSerializerOptions Json, int MaxBytes)> options, FaultLog faults)
 {
-    // Weak, because it holds the tracer and its recorder.
-    private static readonly WeakReference<RunCapture?> LatestReference = new(null);
-
     private const string Withheld = "(withheld: the redactor failed)";
-
-    /// <summary>That of the tracer that was made last, which in most processes is the only one.</summary>
-    internal static RunCapture Latest
-    {
-        get => LatestReference.TryGetTarget(out var latest)
-            ? latest
-            : new RunCapture(null, static () => (TracingState.OfProcess.Json, TracingState.OfProcess.MaxPayloadBytes), new FaultLog(NullLogger.Instance));
-        set => LatestReference.SetTarget(value);
-    }
 
     internal JsonPayload? Inputs(object? inputs) => CaptureObject(RunPart.Inputs, inputs, "input"u8);
 

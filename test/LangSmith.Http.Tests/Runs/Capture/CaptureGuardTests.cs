@@ -166,7 +166,7 @@ public class CaptureGuardTests
 
         Capture(text);
 
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(6 * LangSmithOptions.DefaultMaxPayloadBytes));
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(6 * PayloadSerializer.DefaultMaxBytes));
     }
 
     [Test]
@@ -182,7 +182,7 @@ public class CaptureGuardTests
     }
 
     private static string Capture(object? value, JsonSerializerOptions? options = null) => Encoding.UTF8.GetString(
-        PayloadSerializer.Serialize(value, options ?? PayloadSerializer.DefaultOptions, options is null ? LangSmithOptions.DefaultMaxPayloadBytes : 50_000).Json);
+        PayloadSerializer.Serialize(value, options ?? PayloadSerializer.DefaultOptions, options is null ? PayloadSerializer.DefaultMaxBytes : 50_000).Json);
 
     private sealed class Probe
     {

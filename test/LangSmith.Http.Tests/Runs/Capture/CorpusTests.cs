@@ -5,7 +5,7 @@ namespace LangSmith.Http.Tests.Runs.Capture;
 [TestFixture]
 public class CorpusTests
 {
-    private const int MaxBytes = LangSmithOptions.DefaultMaxPayloadBytes;
+    private const int MaxBytes = PayloadSerializer.DefaultMaxBytes;
     private const int Mark = 1024;
 
     private static IEnumerable<TestCaseData> Rows => Corpus.Rows.Select(static row => new TestCaseData(row).SetArgDisplayNames(row.Name));

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using LangSmith.Http;
+using LangSmith.Http.AotSmoke;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -146,6 +147,7 @@ if (continued.ParentRunId != run.Id || continued.Name != "GET /answers/{topic}")
     problems.Add($"the server recorded {continued.Name} below {continued.ParentRunId}");
 if (continued.Outputs?.GetProperty("status_code").GetInt32() != 200)
     problems.Add($"the server's outputs {continued.Outputs}");
+problems.AddRange(await CaptureSmoke.RunAsync());
 foreach (var problem in problems)
     Console.Error.WriteLine(problem);
 Console.WriteLine(problems.Count == 0 ? "The trimmed application works." : "The trimmed application does not work.");

@@ -113,7 +113,8 @@ internal static class Collections
             return false;
         try
         {
-            return IsAnew(typeof(IEnumerable)) || (typeof(IDictionary).IsAssignableFrom(type) && IsAnew(typeof(IDictionary)));
+            return IsAnew(type.GetInterfaceMap(typeof(IEnumerable)))
+                || (typeof(IDictionary).IsAssignableFrom(type) && IsAnew(type.GetInterfaceMap(typeof(IDictionary))));
         }
         catch (Exception exception) when (exception is NotSupportedException or InvalidOperationException)
         {
@@ -121,7 +122,6 @@ internal static class Collections
             return true;
         }
 
-        bool IsAnew(Type implemented) => Array.Exists(
-            type.GetInterfaceMap(implemented).TargetMethods, method => !method.DeclaringType!.IsAssignableFrom(listed));
+        bool IsAnew(InterfaceMapping map) => Array.Exists(map.TargetMethods, method => !method.DeclaringType!.IsAssignableFrom(listed));
     }
 }

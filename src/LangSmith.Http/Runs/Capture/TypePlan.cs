@@ -86,6 +86,9 @@ internal sealed class TypePlan
         // A proxy adds members of its own.
         var info = plans.FindInfo(ForeignTypes.WithoutProxy(type), out var error);
         var isBuiltIn = info is not null && IsOfSerializer(info);
+        // Contracts made ahead of time write numbers.
+        if (IsNumberedEnum(type, plans))
+            return new TypePlan(type, Shape.Enum);
         // A converter of the user's says what becomes of its type.
         if (info is not null && !isBuiltIn && info.Kind == JsonTypeInfoKind.None)
             return new TypePlan(type, Shape.Leaf) { Info = info };
@@ -168,7 +171,7 @@ internal sealed class TypePlan
     {
         if (type == typeof(string) || type.IsPrimitive)
             return plans.FindInfo(type, out _) is { } known && IsOfSerializer(known);
-        if ((plans.IsOwn && ForeignTypes.FindWriter(type) is not null) || ForeignTypes.FindLazyWriter(type) is not null || ForeignTypes.IsLeftAlone(type))
+        if (IsNumberedEnum(type, plans) || (plans.IsOwn && ForeignTypes.FindWriter(type) is not null) || ForeignTypes.FindLazyWriter(type) is not null || ForeignTypes.IsLeftAlone(type))
             return false;
         if (plans.FindInfo(type, out _) is not { } info || !IsOfSerializer(info)
             || info.PolymorphismOptions is not null || info.OnSerializing is not null || info.OnSerialized is not null)
@@ -191,6 +194,9 @@ internal sealed class TypePlan
                 return false;
         }
     }
+
+    private static bool IsNumberedEnum(Type type, TypePlans plans) =>
+        type.IsEnum && plans.IsOwn && !JsonSerializer.IsReflectionEnabledByDefault;
 
     private static bool IsOfSerializer(JsonTypeInfo info) =>
         info.Converter is ShortTextConverter || info.Converter.GetType().Assembly == SystemTextJson;

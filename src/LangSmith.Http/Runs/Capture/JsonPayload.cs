@@ -15,7 +15,9 @@ internal sealed class JsonPayload(byte[] utf8)
 
     internal JsonElement Element => RawJson.Parse(utf8);
 
-    internal bool IsObject => utf8.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{', ..];
+    internal bool IsObject => IsObjectText(utf8);
+
+    internal static bool IsObjectText(ReadOnlySpan<byte> utf8) => utf8.TrimStart(" \t\r\n"u8) is [(byte)'{', ..];
 
     internal static JsonPayload? From(JsonElement? value) =>
         value is { ValueKind: not JsonValueKind.Undefined } element ? new JsonPayload(RawJson.GetUtf8(element)) : null;

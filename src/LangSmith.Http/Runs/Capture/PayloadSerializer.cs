@@ -27,8 +27,12 @@ internal static partial class PayloadSerializer
     internal static JsonSerializerOptions DefaultOptions { get; } = CreateDefaultOptions();
 
     /// <summary>Serialises a value. What cannot be written or does not fit is replaced at its place by a text.</summary>
-    internal static Captured Serialize(object? value, JsonSerializerOptions options, int maxBytes) =>
-        PayloadWriter.Write(value, options, maxBytes);
+    /// <param name="value">The value.</param>
+    /// <param name="options">The serializer's options.</param>
+    /// <param name="maxBytes">What the JSON may have, but for a few bytes that say what was cut.</param>
+    /// <param name="name">Makes a value that is no object the property of one; empty for none.</param>
+    internal static Captured Serialize(object? value, JsonSerializerOptions options, int maxBytes, ReadOnlySpan<byte> name = default) =>
+        PayloadWriter.Write(value, options, maxBytes, name);
 
     /// <summary>True for the default options and their copies: other options say themselves what becomes of a type.</summary>
     internal static bool IsOwn(JsonSerializerOptions options) => options.Converters.Contains(OwnText);
@@ -85,7 +89,6 @@ internal static partial class PayloadSerializer
             TypeInfoResolver = resolver,
             Encoder = RawJson.Encoder,
             NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals | JsonNumberHandling.AllowReadingFromString,
-            ReferenceHandler = ReferenceHandler.IgnoreCycles,
             IncludeFields = true,
             Converters = { OwnText },
         };

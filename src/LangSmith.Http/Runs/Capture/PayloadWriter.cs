@@ -44,11 +44,8 @@ internal sealed class PayloadWriter
 
     private bool IsFull => _values >= MaxValues || _buffer.Remaining <= 0;
 
-    /// <summary>Writes a value.</summary>
-    /// <param name="value">The value.</param>
-    /// <param name="options">The serializer's options.</param>
-    /// <param name="maxBytes">What the JSON may have, but for a few bytes that say what was cut.</param>
-    internal static Captured Write(object? value, JsonSerializerOptions options, int maxBytes)
+    /// <inheritdoc cref="PayloadSerializer.Serialize(object, JsonSerializerOptions, int, ReadOnlySpan{byte})"/>
+    internal static Captured Write(object? value, JsonSerializerOptions options, int maxBytes, ReadOnlySpan<byte> name)
     {
         // A getter may capture something itself.
         var writer = t_idle ?? new PayloadWriter();
@@ -57,7 +54,9 @@ internal sealed class PayloadWriter
         try
         {
             writer.WriteRoot(value);
-            return new Captured(writer._buffer.Written.ToArray(), writer._error, writer._isCut);
+            var json = writer._buffer.Written;
+            return new Captured(
+                name.IsEmpty || JsonPayload.IsObjectText(json) ? json.ToArray() : PayloadSerializer.Wrap(name, json), writer._error, writer._isCut);
         }
         finally
         {

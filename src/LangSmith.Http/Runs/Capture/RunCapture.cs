@@ -75,24 +75,23 @@ internal sealed class RunCapture(IRunRedactor? redactor, Func<(JsonSerializerOpt
         return [.. given];
     }
 
-    internal byte[] Serialize(object? value)
+    internal byte[] Serialize(object? value, ReadOnlySpan<byte> name = default)
     {
-        if (value is JsonPayload payload)
-            return payload.Utf8.ToArray();
         var (json, maxBytes) = options();
-        var captured = PayloadSerializer.Serialize(value, json, maxBytes);
+        var captured = PayloadSerializer.Serialize(value, json, maxBytes, name);
         if (captured.Error is { } error)
             faults.Report(Fault.NotSerializable, value!.GetType().ToString(), error);
         if (captured.IsCut)
-            faults.ReportCut(TypeNames.Get(value!.GetType()), maxBytes);
+            faults.ReportCut(value!.GetType().ToString(), maxBytes);
         return captured.Json;
     }
 
+    // A payload that is JSON already, such as a stream's elements, is taken as it is.
     private JsonPayload? CaptureObject(RunPart part, object? value, ReadOnlySpan<byte> name)
     {
         if (value is null)
             return null;
-        var payload = value as JsonPayload ?? new JsonPayload(Serialize(value));
+        var payload = value as JsonPayload ?? new JsonPayload(Serialize(value, name));
         if (!payload.IsObject)
             payload = new JsonPayload(PayloadSerializer.Wrap(name, payload.Utf8));
         return Redact(part, payload) ?? new JsonPayload(PayloadSerializer.Wrap(name, PayloadSerializer.Serialize(Withheld)));

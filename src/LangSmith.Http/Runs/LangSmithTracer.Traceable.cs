@@ -240,7 +240,7 @@ public sealed partial class LangSmithTracer
         {
             if (arguments.IsEmpty || !_tracer.IsRecording)
                 return null;
-            var inputs = new List<(string Name, byte[] Value)>(arguments.Length);
+            var inputs = new Dictionary<string, object?>(arguments.Length);
             // A delegate closed over its first argument has one parameter more than the call has arguments.
             var skipped = _parameters.Length - arguments.Length;
             for (var i = 0; i < arguments.Length; i++)
@@ -248,20 +248,10 @@ public sealed partial class LangSmithTracer
                 if (arguments[i] is CancellationToken or Stream or Delegate)
                     continue;
                 var parameter = i + skipped >= 0 ? _parameters[i + skipped].Name : null;
-                inputs.Add((parameter ?? $"arg{i}", _tracer.Capture.Serialize(arguments[i])));
+                inputs[parameter ?? $"arg{i}"] = arguments[i];
             }
 
-            return new JsonPayload(RawJson.Write(inputs, static (writer, inputs) =>
-            {
-                writer.WriteStartObject();
-                foreach (var (name, value) in inputs)
-                {
-                    writer.WritePropertyName(name);
-                    writer.WriteRaw(value);
-                }
-
-                writer.WriteEndObject();
-            }));
+            return new JsonPayload(_tracer.Capture.Serialize(inputs));
         }
     }
 
@@ -288,6 +278,8 @@ public sealed partial class LangSmithTracer
     {
         private readonly List<T> _elements = [];
         private readonly List<byte[]> _serialized = [];
+        private int _count;
+        private int _bytes;
         private RunTree? _run;
         private Ambient? _ambient;
         private IAsyncEnumerator<T>? _inner;
@@ -349,10 +341,20 @@ public sealed partial class LangSmithTracer
         {
             if (_run is not { IsRecorded: true, IsEnded: false })
                 return;
-            if (reduce is null)
-                _serialized.Add(tracer.Capture.Serialize(element));
-            else
+            if (reduce is not null)
+            {
                 _elements.Add(element);
+                return;
+            }
+
+            // A stream may be endless: of its elements as much is kept as of one payload.
+            _count++;
+            if (_serialized.Count < _count - 1)
+                return;
+            var json = tracer.Capture.Serialize(element);
+            _bytes += json.Length;
+            if (_bytes <= tracer.Capture.MaxBytes)
+                _serialized.Add(json);
         }
 
         private void End()
@@ -362,6 +364,12 @@ public sealed partial class LangSmithTracer
             object? outputs = null;
             if (reduce is null)
             {
+                if (_serialized.Count < _count)
+                {
+                    tracer._faults.ReportCut(typeof(IAsyncEnumerable<T>).ToString(), tracer.Capture.MaxBytes);
+                    _serialized.Add(PayloadSerializer.Serialize($"(cut: {_count} elements)"));
+                }
+
                 outputs = new JsonPayload(RawJson.Write(_serialized, static (writer, elements) =>
                 {
                     writer.WriteStartArray();

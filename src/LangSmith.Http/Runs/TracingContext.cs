@@ -61,7 +61,7 @@ public static class TracingContext
         Ambient.EnterWith(
             string.IsNullOrWhiteSpace(project) ? null : project,
             tags?.Where(static tag => !string.IsNullOrEmpty(tag)).ToArray() ?? [],
-            metadata is null ? RunContext.NoMetadata : (RunTree.Current?.Capture ?? LangSmithTracer.LatestCapture).Serialize(metadata),
+            metadata is null ? RunContext.NoMetadata : (RunTree.Current?.Capture ?? LangSmithTracer.LatestCapture).SerializeAll(metadata),
             enabled);
 
     /// <summary>

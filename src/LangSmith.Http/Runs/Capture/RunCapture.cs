@@ -11,6 +11,9 @@ internal sealed class RunCapture(IRunRedactor? redactor, Func<(JsonSerializerOpt
 {
     private const string Withheld = "(withheld: the redactor failed)";
 
+    /// <summary>The most bytes of one payload.</summary>
+    internal int MaxBytes => options().MaxBytes;
+
     internal JsonPayload? Inputs(object? inputs) => CaptureObject(RunPart.Inputs, inputs, "input"u8);
 
     internal JsonPayload? Outputs(object? outputs) => CaptureObject(RunPart.Outputs, outputs, "output"u8);
@@ -22,7 +25,7 @@ internal sealed class RunCapture(IRunRedactor? redactor, Func<(JsonSerializerOpt
         : Redact(RunPart.Error, new JsonPayload(PayloadSerializer.Serialize(error)), static redacted => redacted.GetString()) ?? Withheld;
 
     /// <summary>Metadata as it is given to <see cref="TracingContext.With"/>: it is redacted when a run gets it.</summary>
-    internal Dictionary<string, JsonElement> Serialize(IEnumerable<KeyValuePair<string, object?>> metadata)
+    internal Dictionary<string, JsonElement> SerializeAll(IEnumerable<KeyValuePair<string, object?>> metadata)
     {
         var all = new Dictionary<string, JsonElement>();
         foreach (var (key, value) in Given(metadata, "metadata"))

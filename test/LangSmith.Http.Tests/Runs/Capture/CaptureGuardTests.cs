@@ -151,6 +151,44 @@ public class CaptureGuardTests
         });
     }
 
+    [Test]
+    public async Task Stream_OfManyElements_IsRecordedAsFarAsItFitsAndReadToItsEnd()
+    {
+        var recorder = new InMemoryRunRecorder();
+        var tracer = new LangSmithTracer(recorder, new LangSmithOptions { Tracing = true, MaxPayloadBytes = 16 * 1024 });
+        var read = 0;
+
+        await foreach (var item in tracer.TraceStream(Elements(), "stream"))
+            read += item.Length / 1000;
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(read, Is.EqualTo(100));
+            Assert.That(recorder.Single("stream").Outputs.Text(), Has.Length.InRange(15_000, 17 * 1024).And.EndsWith("""x","(cut: 100 elements)"]}"""));
+        });
+
+        static async IAsyncEnumerable<string> Elements()
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                await Task.Yield();
+                yield return new string('x', 1000);
+            }
+        }
+    }
+
+    [Test]
+    public void Arguments_OfATraceable_ShareOnePayload()
+    {
+        var recorder = new InMemoryRunRecorder();
+        var tracer = new LangSmithTracer(recorder, new LangSmithOptions { Tracing = true, MaxPayloadBytes = 16 * 1024 });
+        var traced = tracer.Traceable((string first, string second, string third) => first.Length + second.Length + third.Length, "traced");
+
+        traced(new string('a', 12_000), new string('b', 12_000), new string('c', 12_000));
+
+        Assert.That(recorder.Single("traced").Inputs.Text(), Has.Length.LessThan(17 * 1024).And.Contains("b(cut: 12000 characters)"));
+    }
+
     [TestCase(16 * 1024 - 1)]
     [TestCase(20_000_001)]
     public void MaxPayloadBytes_OutOfRange_IsRefusedAtStartUp(int bytes) => Assert.That(

@@ -52,8 +52,8 @@ internal static partial class Corpus
     private static IEnumerable<Row> Sequences =>
     [
         Json("iterator", static () => Once(), "\"Once\"", static value => ((IEnumerable<int>)value!).Count() == 3),
-        Json("LINQ over a list", static () => new List<int> { 1 }.Where(Fails), "\"ListWhereIterator<Int32>\""),
-        Json("Select over an array", static () => OneTwo.Select(static i => Fails(i)), "\"ArraySelectIterator<Int32,Boolean>\""),
+        Json("LINQ over a list", static () => new List<int> { 1 }.Where(Fails), "") with { Json = null, IsAsExpected = static json => json.EndsWith("Iterator<Int32>\"", StringComparison.Ordinal) },
+        Json("Select over an array", static () => OneTwo.Select(static i => Fails(i)), "") with { Json = null, IsAsExpected = static json => json.EndsWith("Iterator<Int32,Boolean>\"", StringComparison.Ordinal) },
         Json("Range", static () => new { r = Enumerable.Range(0, int.MaxValue).Where(Fails) }, "{\"r\":\"RangeWhereIterator\"}") with { Json = null, IsAsExpected = static json => json.Length < 100 },
         Json("endless", static () => Endless(), "\"Endless\""), Json("endless in a member", static () => new { q = "kept", e = Endless() }, "{\"q\":\"kept\",\"e\":\"Endless\"}"),
         Json("endless in a dictionary", static () => new Dictionary<string, object> { ["e"] = Endless() }, "{\"e\":\"Endless\"}"),

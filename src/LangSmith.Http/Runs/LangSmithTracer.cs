@@ -81,7 +81,8 @@ public sealed partial class LangSmithTracer
     /// <summary>The capture of the tracer that was made last, which in most processes is the only one.</summary>
     internal static RunCapture LatestCapture => Latest.TryGetTarget(out var latest)
         ? latest
-        : new RunCapture(null, static () => (TracingState.OfProcess.Json, TracingState.OfProcess.MaxPayloadBytes), new FaultLog(NullLogger.Instance));
+        : new RunCapture(
+            null, static () => (TracingState.OfProcess.Json, TracingState.OfProcess.MaxPayloadBytes), new FaultLog(NullLogger.Instance));
 
     /// <summary>
     /// Starts a run that is current until the returned scope is disposed; for code that <see cref="RunAsync{TResult}"/>

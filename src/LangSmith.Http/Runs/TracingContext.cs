@@ -46,7 +46,7 @@ public static class TracingContext
     /// <param name="tags">Tags of every run started inside.</param>
     /// <param name="metadata">
     /// Metadata of every run started inside; over what is inherited, under what a run adds itself. Values are serialised
-    /// here, with the <see cref="LangSmithOptions.JsonSerializerOptions"/> of the current run's tracer, else of the tracer that was made last.
+    /// here, as the current run's tracer does it, else the tracer that was made last.
     /// </param>
     /// <param name="enabled">
     /// False switches tracing off inside: no runs, no headers. True records although <c>LANGSMITH_TRACING</c> is not

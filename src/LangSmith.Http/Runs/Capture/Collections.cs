@@ -80,8 +80,8 @@ internal static class Collections
     }
 
     /// <summary>What a collection declares its elements as, and its keys if it is a dictionary.</summary>
-    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "If the interface was trimmed, elements are judged by their own type.")]
-    internal static (Type? Key, Type Element) GetElementType(Type type)
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "Without the interface, elements are judged by their own type.")]
+    internal static (Type? Key, Type Element) GetItemTypes(Type type)
     {
         if (type.IsArray)
             return (null, type.GetElementType()!);

@@ -26,8 +26,8 @@ internal static class ForeignTypes
 
     private static readonly HashSet<string> LeftAloneInterfaces =
     [
-        "System.IServiceProvider", "System.IAsyncResult", "System.Collections.IEnumerator", "System.Collections.Generic.IAsyncEnumerable`1",
-        "System.Collections.Generic.IAsyncEnumerator`1", "System.Linq.IQueryable", "System.Data.IDataReader", "System.Data.IDbConnection",
+        "System.IServiceProvider", "System.IAsyncResult", "System.Collections.IEnumerator",
+        "System.Collections.Generic.IAsyncEnumerable`1", "System.Collections.Generic.IAsyncEnumerator`1", "System.Linq.IQueryable", "System.Data.IDataReader", "System.Data.IDbConnection",
         "System.Data.IDbCommand", "System.ComponentModel.IListSource", "Microsoft.Extensions.Logging.ILogger",
     ];
 
@@ -61,7 +61,8 @@ internal static class ForeignTypes
                 return true;
         }
 
-        return type == typeof(IServiceProvider) || Array.Exists(type.GetInterfaces(), static implemented => LeftAloneInterfaces.Contains(GetName(implemented)));
+        return type == typeof(IServiceProvider)
+            || Array.Exists(type.GetInterfaces(), static implemented => LeftAloneInterfaces.Contains(GetName(implemented)));
 
         static bool IsIn(string space) => Array.Exists(LeftAloneNamespaces, left => space.StartsWith(left, StringComparison.Ordinal)
             && (space.Length == left.Length || space[left.Length] == '.'));
@@ -98,7 +99,8 @@ internal static class ForeignTypes
     /// <summary>The entity's type if a type is a proxy that EF Core made of it.</summary>
     internal static Type WithoutProxy(Type type) => type is { Namespace: "Castle.Proxies", BaseType: { } entity } ? entity : type;
 
-    private static string GetName(Type type) => type.IsConstructedGenericType ? GetName(type.GetGenericTypeDefinition()) : type.FullName ?? type.Name;
+    private static string GetName(Type type) =>
+        type.IsConstructedGenericType ? GetName(type.GetGenericTypeDefinition()) : type.FullName ?? type.Name;
 
     private static void WriteStrings(PayloadWriter writer, string?[]? values) =>
         writer.WriteValue(values switch { null or [] => null, [var value] => value, _ => values });
@@ -180,10 +182,10 @@ internal static class ForeignTypes
     }
 
     // Types that write themselves, such as OpenAI's ChatCompletion. Their package has a converter for them.
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "In an application that was trimmed the user adds the converter.")]
-    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "In an application that was trimmed the user adds the converter.")]
-    [UnconditionalSuppressMessage("Trimming", "IL2072", Justification = "In an application that was trimmed the user adds the converter.")]
-    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "In an application compiled ahead of time the user adds the converter.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "In such an application the user adds the converter.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "In such an application the user adds the converter.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2072", Justification = "In such an application the user adds the converter.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "In such an application the user adds the converter.")]
     private static Action<PayloadWriter, object>? FindClientModelWriter(Type type)
     {
         if (!JsonSerializer.IsReflectionEnabledByDefault)

@@ -51,7 +51,7 @@ internal struct Items
     }
 
     /// <summary>The key and value of a dictionary's entry.</summary>
-    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "The dictionaries of F# and Newtonsoft.Json implement no IDictionary; neither supports trimming.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "Of F# and Newtonsoft.Json, which do not support trimming.")]
     internal static (object? Key, object? Value) Split(object entry)
     {
         return entry switch

@@ -42,7 +42,8 @@ internal static partial class PayloadSerializer
     internal static byte[] Serialize(IEnumerable<string> values) => JsonSerializer.SerializeToUtf8Bytes(values, Json.IEnumerableString);
 
     /// <summary>Puts a value into an object with one property. The name needs no escapes.</summary>
-    internal static byte[] Wrap(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => [.. "{\""u8, .. name, .. "\":"u8, .. value, .. "}"u8];
+    internal static byte[] Wrap(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
+        [.. "{\""u8, .. name, .. "\":"u8, .. value, .. "}"u8];
 
     /// <summary>Serialises an object of values that are JSON already.</summary>
     internal static byte[] Wrap(IReadOnlyDictionary<string, JsonElement> values) => RawJson.Write(values, static (writer, values) =>
@@ -58,7 +59,8 @@ internal static partial class PayloadSerializer
         static item => RawJson.Parse(Serialize(item.Value, DefaultOptions, DefaultMaxBytes).Json));
 
     /// <summary>
-    /// The options to use: able to serialise primitives, what the application has contracts for and, where it may use reflection, any type.
+    /// The options to use: able to serialise primitives, what the application has contracts for and, where it may use reflection,
+    /// any type.
     /// </summary>
     /// <param name="options">The default options, or the user's.</param>
     /// <param name="application">The contracts the application gave to ASP.NET Core; null if there are none.</param>
@@ -79,8 +81,8 @@ internal static partial class PayloadSerializer
         return usable;
     }
 
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Reflection is used only where the application has it switched on; AOT applications give a resolver.")]
-    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Reflection is used only where the application has it switched on; AOT applications give a resolver.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Only where the application has reflection switched on.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Only where the application has reflection switched on.")]
     private static JsonSerializerOptions CreateDefaultOptions()
     {
         IJsonTypeInfoResolver resolver = JsonSerializer.IsReflectionEnabledByDefault ? new DefaultJsonTypeInfoResolver() : Json;

@@ -17,15 +17,10 @@ namespace LangSmith.Http.Runs.Capture;
 /// place by a text that says so. Never throws.
 /// </summary>
 [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "It writes to memory.")]
-internal sealed class PayloadWriter
+internal sealed partial class PayloadWriter
 {
     private const int MaxDepth = 64;
     private const int MaxValues = 100_000;
-
-    // A number or word may pass the limit.
-    private const int Short = 32;
-
-    private static readonly BudgetException OverBudget = new();
 
     [ThreadStatic]
     private static PayloadWriter? t_idle;
@@ -56,7 +51,9 @@ internal sealed class PayloadWriter
             writer.WriteRoot(value);
             var json = writer._buffer.Written;
             return new Captured(
-                name.IsEmpty || JsonPayload.IsObjectText(json) ? json.ToArray() : PayloadSerializer.Wrap(name, json), writer._error, writer._isCut);
+                name.IsEmpty || JsonPayload.IsObjectText(json) ? json.ToArray() : PayloadSerializer.Wrap(name, json),
+                writer._error,
+                writer._isCut);
         }
         finally
         {
@@ -80,36 +77,6 @@ internal sealed class PayloadWriter
     }
 
     internal void WriteValue(object? value) => WriteValue(value, typeof(object), null);
-
-    /// <summary>Writes a text, or its beginning.</summary>
-    internal void WriteText(string? text)
-    {
-        if (text is null)
-            _buffer.Append("null"u8);
-        else
-            WriteText(text, text.Length);
-    }
-
-    /// <inheritdoc cref="WriteText(string)"/>
-    internal void WriteText(StringBuilder text) =>
-        WriteText(text.Length > _buffer.Remaining ? text.ToString(0, Math.Max(_buffer.Remaining, 0)) : text.ToString(), text.Length);
-
-    /// <summary>Writes what is JSON already.</summary>
-    internal void WriteRaw(string? json) => WriteRaw(Encoding.UTF8.GetBytes(json ?? "null"));
-
-    /// <summary>Writes a type's name in place of a value.</summary>
-    internal void WriteName(Type type, Exception? error)
-    {
-        _error ??= error;
-        WriteText(TypeNames.Get(ForeignTypes.WithoutProxy(type)));
-    }
-
-    /// <summary>Writes a value by the serializer, or its type's name if the serializer cannot.</summary>
-    internal void WriteWhole(object value, JsonTypeInfo info)
-    {
-        if (TryWriteWhole(value, info, isBuiltIn: false) is { } failure)
-            WriteFailure(value, failure);
-    }
 
     private void Begin(JsonSerializerOptions options, int maxBytes)
     {
@@ -189,8 +156,8 @@ internal sealed class PayloadWriter
                 return;
         }
 
-        var failure = plan.IsClosed ? TryWriteWhole(value, plan.Info!, plan.IsBuiltIn) : null;
-        if (plan.IsClosed && failure is null)
+        // What does not fit, or has a member that cannot be written, is written once more, member by member.
+        if (plan.IsClosed && TryWriteWhole(value, plan.Info!, plan.IsBuiltIn) is null)
             return;
         switch (plan.Shape)
         {
@@ -214,8 +181,8 @@ internal sealed class PayloadWriter
     {
         if (declared.IsValueType || declared.IsArray || value is JsonNode)
             return false;
-        var contract = _plans.FindInfo(declared, out _);
-        if (contract?.PolymorphismOptions is { } options)
+        var contract = _plans.Get(declared);
+        if (contract.Info?.PolymorphismOptions is { } options)
         {
             if (TryFindDiscriminator(options, value.GetType(), out var discriminator))
             {
@@ -230,11 +197,11 @@ internal sealed class PayloadWriter
                 return true;
             }
 
-            plan = _plans.Get(declared);
+            plan = contract;
         }
-        else if (!_plans.IsOwn && contract is not null && plan.Shape is Shape.Object)
+        else if (!_plans.IsOwn && contract.Shape is Shape.Object && plan.Shape is Shape.Object)
         {
-            plan = _plans.Get(declared);
+            plan = contract;
         }
 
         return false;
@@ -426,23 +393,19 @@ internal sealed class PayloadWriter
             case bool or Enum or char:
                 WriteKey(key.ToString()!);
                 return true;
-            case var _ when TypePlan.IsKey(key.GetType()) && key.GetType() != typeof(object):
-                return TryWriteScalarKey(key);
+            case int or long or Guid:
+                WriteKey(((IFormattable)key).ToString(null, CultureInfo.InvariantCulture));
+                return true;
             default:
-                return false;
+                return TypePlan.IsKey(key.GetType()) && TryWriteScalarKey(key);
         }
     }
 
+    // As the serializer writes it as a value.
     private bool TryWriteScalarKey(object key)
     {
-        if (key is int or long or short or byte or uint or ulong or ushort or sbyte or Guid or decimal)
-        {
-            WriteKey(((IFormattable)key).ToString(null, CultureInfo.InvariantCulture));
-            return true;
-        }
-
         var start = _buffer.Length;
-        if (_plans.Get(key.GetType()) is not { Info: { } info } || TryWriteWhole(key, info, isBuiltIn: true) is not null)
+        if (_plans.Get(key.GetType()).Info is not { } info || TryWriteWhole(key, info, isBuiltIn: true) is not null)
             return false;
         if (_buffer.Written[start] != '"')
         {
@@ -461,233 +424,6 @@ internal sealed class PayloadWriter
         _buffer.Append((byte)':');
     }
 
-    private void WriteForeign(object value, Action<PayloadWriter, object> write)
-    {
-        var (start, depth) = (_buffer.Length, _depth);
-        try
-        {
-            // A foreign value may hold itself.
-            if (!TryOpen(value))
-                return;
-            write(this, value);
-            Close();
-        }
-        catch (Exception exception)
-        {
-            _buffer.SetBack(start);
-            while (_depth > depth)
-                Close();
-            WriteFailure(value, exception);
-        }
-    }
-
-    private void WriteEnum(object value)
-    {
-        var name = value.ToString()!;
-        if (char.IsAsciiDigit(name[0]) || name[0] == '-')
-            WriteRaw(name);
-        else
-            WriteText(name);
-    }
-
-    private void WriteLeaf(object value, TypePlan plan)
-    {
-        switch (value)
-        {
-            case JsonElement element:
-                WriteElement(element);
-                return;
-            case JsonDocument document:
-                WriteElement(document);
-                return;
-        }
-
-        if (TryWriteWhole(value, plan.Info!, plan.IsBuiltIn) is not { } failure)
-            return;
-        if (failure is BudgetException && value is byte[] bytes)
-        {
-            WriteText(Convert.ToBase64String(bytes, 0, Math.Clamp(_buffer.Remaining / 4 * 3, 0, bytes.Length)), bytes.Length, "bytes");
-            return;
-        }
-
-        WriteFailure(value, failure);
-    }
-
-    private void WriteElement(JsonDocument document)
-    {
-        try
-        {
-            WriteElement(document.RootElement);
-        }
-        catch (ObjectDisposedException exception)
-        {
-            WriteThrown(exception);
-        }
-    }
-
-    // The text as it came, if it fits; without the comments and trailing commas that its document may have allowed.
-    private void WriteElement(JsonElement element)
-    {
-        var start = _buffer.Length;
-        try
-        {
-            if (element.ValueKind is JsonValueKind.Undefined)
-                _buffer.Append("null"u8);
-            else if (RawJson.GetLength(element) <= Math.Max(_buffer.Remaining, Short))
-                WriteRaw(element);
-            else if (element.ValueKind is JsonValueKind.Object)
-                WriteDictionary(element.EnumerateObject(), typeof(object));
-            else if (element.ValueKind is JsonValueKind.Array)
-                WriteList(element.EnumerateArray(), typeof(object), element.GetArrayLength());
-            else if (element.ValueKind is not JsonValueKind.String)
-                CutHere("(cut: number)");
-            else
-                WriteText(GetBeginning(RawJson.GetUtf8(element), _buffer.Remaining), RawJson.GetLength(element) - 2);
-        }
-        // Of a document that was disposed.
-        catch (InvalidOperationException exception)
-        {
-            _buffer.SetBack(start);
-            WriteThrown(exception);
-        }
-    }
-
-    private void WriteRaw(JsonElement element)
-    {
-        var utf8 = RawJson.GetUtf8(element);
-        _buffer.Append(RawJson.IsValid(utf8) ? utf8 : RawJson.Write(element, static (writer, element) => element.WriteTo(writer)));
-    }
-
-    // Cut between two characters.
-    private static string GetBeginning(ReadOnlySpan<byte> utf8, int length)
-    {
-        var end = 1;
-        while (end < utf8.Length - 1)
-        {
-            var next = end + (utf8[end] != '\\' ? 1 : utf8[end + 1] == 'u' ? 6 : 2);
-            if (next > length)
-                break;
-            end = next;
-        }
-
-        while (end > 1 && (utf8[end] & 0xC0) == 0x80)
-            end--;
-        return RawJson.Parse([.. utf8[..end], (byte)'"']).GetString()!;
-    }
-
-    private void WriteRaw(ReadOnlySpan<byte> json)
-    {
-        if (json.Length > _buffer.Remaining)
-        {
-            WriteElement(RawJson.Parse(json));
-            return;
-        }
-
-        RawJson.Validate(json.ToArray());
-        _buffer.Append(json);
-    }
-
-    private void WriteText(ReadOnlySpan<char> text, int total, string unit = "characters")
-    {
-        const int chunk = 1024;
-        _buffer.Append((byte)'"');
-        var isCut = text.Length < total;
-        while (!text.IsEmpty)
-        {
-            var count = Math.Min(text.Length, chunk);
-            if (count < text.Length && count > 1 && char.IsHighSurrogate(text[count - 1]))
-                count--;
-            if (count > _buffer.Remaining || !TryWriteChunk(text[..count]))
-            {
-                // The chunk in halves, as far as it fits.
-                if (count == 1 || _buffer.Remaining < 1)
-                {
-                    isCut = true;
-                    break;
-                }
-
-                count = Math.Max(1, Math.Min(count / 2, _buffer.Remaining));
-                if (!TryWriteChunk(text[..count]))
-                {
-                    isCut = true;
-                    break;
-                }
-            }
-
-            text = text[count..];
-        }
-
-        if (isCut)
-        {
-            _isCut = _isEndMarked = true;
-            WriteCutMark($"(cut: {total} {unit})");
-        }
-
-        _buffer.Append((byte)'"');
-    }
-
-    private bool TryWriteChunk(ReadOnlySpan<char> text)
-    {
-        var start = _buffer.Length;
-        var utf8 = _buffer.GetSpan(3 * text.Length);
-        var length = Encoding.UTF8.GetBytes(text, utf8);
-        if (_encoder.FindFirstCharacterToEncodeUtf8(utf8[..length]) < 0)
-        {
-            _buffer.Advance(length);
-        }
-        else
-        {
-            Span<byte> plain = stackalloc byte[3 * 1024];
-            utf8[..length].CopyTo(plain);
-            _encoder.EncodeUtf8(plain[..length], _buffer.GetSpan(6 * text.Length), out _, out var written);
-            _buffer.Advance(written);
-        }
-
-        if (_buffer.Remaining >= 0)
-            return true;
-        _buffer.SetBack(start);
-        return false;
-    }
-
-    private Exception? TryWriteWhole(object value, JsonTypeInfo info, bool isBuiltIn)
-    {
-        var start = _buffer.Length;
-        try
-        {
-            _json!.Reset();
-            JsonSerializer.Serialize(_json, value, info);
-            _json.Flush();
-            // A converter may write nothing, or text that is no JSON.
-            if (!isBuiltIn)
-                RawJson.Validate(_buffer.Written[start..].ToArray());
-            if (_buffer.Remaining >= 0)
-                return null;
-            _buffer.SetBack(start);
-            return OverBudget;
-        }
-        catch (Exception exception)
-        {
-            // Getters and converters are the application's.
-            _json!.Reset();
-            _buffer.SetBack(start);
-            return exception;
-        }
-    }
-
-    private void WriteFailure(object value, Exception failure)
-    {
-        if (failure is BudgetException)
-            CutHere($"(cut: {TypeNames.Get(value.GetType())})");
-        else
-            WriteName(value.GetType(), failure);
-    }
-
-    private void WriteThrown(Exception exception)
-    {
-        _error ??= exception;
-        WriteText($"(threw {TypeNames.Get(exception.GetType())})");
-    }
-
     private void CutMembers(bool isFirst)
     {
         if (_isEndMarked)
@@ -697,17 +433,6 @@ internal sealed class PayloadWriter
         _buffer.Append("\"(cut)\":"u8);
         CutHere("(cut: more members)");
     }
-
-    private void CutHere(string mark)
-    {
-        _isCut = true;
-        _buffer.Append((byte)'"');
-        WriteCutMark(mark);
-        _buffer.Append((byte)'"');
-    }
-
-    // ASCII without anything to escape.
-    private void WriteCutMark(string mark) => _buffer.Advance(Encoding.UTF8.GetBytes(mark, _buffer.GetSpan(3 * mark.Length)));
 
     private void Separate(ref bool isFirst)
     {

@@ -11,27 +11,61 @@ internal static partial class Corpus
 {
     private static IEnumerable<Row> Entities =>
     [
-        Cut("many to many, SQLite", static () => Database.Open(static context => context.Students.Include(static s => s.Courses).ToList()), "student 0"),
-        Cut("many to many, in memory", static () => Database.OpenInMemory(static context => context.Students.Include(static s => s.Courses).ToList()), "student 0"),
-        Json("one student with courses", static () => Database.Open(static context => context.Students.Include(static s => s.Courses).OrderBy(static s => s.Id).First()), "")
+        Cut(
+            "many to many, SQLite", static () => Database.Open(static context => context.Students.Include(static s => s.Courses).ToList()),
+            "student 0"),
+        Cut(
+            "many to many, in memory",
+            static () => Database.OpenInMemory(static context => context.Students.Include(static s => s.Courses).ToList()), "student 0"),
+        Json(
+            "one student with courses",
+            static () => Database.Open(static context => context.Students.Include(static s => s.Courses).OrderBy(static s => s.Id).First()),
+            "")
             with { Json = null, IsAsExpected = static json => json.StartsWith("{\"id\":1,\"name\":\"student 0\",\"courses\":[{\"id\":1,\"name\":\"course 0\",\"students\":[null]}", StringComparison.Ordinal) },
-        Json("student without Include", static () => Database.Open(static context => context.Students.OrderBy(static s => s.Id).AsNoTracking().First()), "{\"id\":1,\"name\":\"student 0\",\"courses\":[]}"),
-        Json("DbContext", static () => Database.Open(static context => context), "\"Database\""), Json("DbSet", static () => Database.Open(static context => context.Blogs), "\"InternalDbSet<Blog>\""),
-        Json("query", static () => Database.Open(static context => context.Blogs.Where(static b => b.Id > 0)), "\"EntityQueryable<Blog>\""),
-        Json("async query", static () => Database.Open(static context => new { q = "kept", rows = context.Blogs.AsAsyncEnumerable() }), "{\"q\":\"kept\",\"rows\":\"InternalDbSet<Blog>\"}"),
-        Json("DbDataReader", static () => Database.Open(static context => context.Read("select * from Blogs")), "\"SqliteDataReader\"", static value => ((DbDataReader)((IOwned)value!).Value!).Read()),
-        Json("DbDataReader in a member", static () => Database.Open(static context => new { q = "kept", reader = context.Read("select 1") }), "{\"q\":\"kept\",\"reader\":\"SqliteDataReader\"}"),
+        Json(
+            "student without Include",
+            static () => Database.Open(static context => context.Students.OrderBy(static s => s.Id).AsNoTracking().First()),
+            "{\"id\":1,\"name\":\"student 0\",\"courses\":[]}"),
+        Json("DbContext", static () => Database.Open(static context => context), "\"Database\""),
+        Json("DbSet", static () => Database.Open(static context => context.Blogs), "\"InternalDbSet<Blog>\""),
+        Json(
+            "query", static () => Database.Open(static context => context.Blogs.Where(static b => b.Id > 0)), "\"EntityQueryable<Blog>\""),
+        Json(
+            "async query", static () => Database.Open(static context => new { q = "kept", rows = context.Blogs.AsAsyncEnumerable() }),
+            "{\"q\":\"kept\",\"rows\":\"InternalDbSet<Blog>\"}"),
+        Json(
+            "DbDataReader", static () => Database.Open(static context => context.Read("select * from Blogs")), "\"SqliteDataReader\"",
+            static value => ((DbDataReader)((IOwned)value!).Value!).Read()),
+        Json(
+            "DbDataReader in a member",
+            static () => Database.Open(static context => new { q = "kept", reader = context.Read("select 1") }),
+            "{\"q\":\"kept\",\"reader\":\"SqliteDataReader\"}"),
         Json("DbConnection", static () => Database.Open(static context => context.Database.GetDbConnection()), "\"SqliteConnection\""),
-        Json("proxy, nothing loaded", static () => Database.Open(static context => context.Blogs.Single()), "{\"id\":1,\"title\":\"blog\"}"),
+        Json(
+            "proxy, nothing loaded", static () => Database.Open(static context => context.Blogs.Single()),
+            "{\"id\":1,\"title\":\"blog\"}"),
         Json("proxy, loaded", static () => Database.Open(static context => context.Blogs.Include(static b => b.Posts).Single()),
             "{\"id\":1,\"title\":\"blog\",\"posts\":[{\"id\":1,\"blog\":null,\"text\":\"post\"}]}"),
-        Json("proxy's reference", static () => Database.Open(static context => context.Posts.AsNoTracking().Single()), "{\"id\":1,\"text\":\"post\"}"),
-        Json("proxy in a member", static () => Database.Open(static context => new { q = "kept", blog = context.Blogs.Single() }), "{\"q\":\"kept\",\"blog\":{\"id\":1,\"title\":\"blog\"}}"),
-        Json("ILazyLoader, nothing loaded", static () => Database.OpenPlain(static context => context.Authors.Single()), "{\"id\":1,\"name\":\"author\"}"),
-        Json("ILazyLoader, loaded", static () => Database.OpenPlain(static context => context.Authors.Include(static a => a.Books).Single()), "{\"id\":1,\"name\":\"author\",\"books\":[{\"id\":1,\"title\":\"book\"}]}"),
-        Json("ILazyLoader, in memory", static () => Database.OpenInMemory(static context => context.Authors.Single()), "{\"id\":1,\"name\":\"author\"}"),
+        Json(
+            "proxy's reference", static () => Database.Open(static context => context.Posts.AsNoTracking().Single()),
+            "{\"id\":1,\"text\":\"post\"}"),
+        Json(
+            "proxy in a member", static () => Database.Open(static context => new { q = "kept", blog = context.Blogs.Single() }),
+            "{\"q\":\"kept\",\"blog\":{\"id\":1,\"title\":\"blog\"}}"),
+        Json(
+            "ILazyLoader, nothing loaded", static () => Database.OpenPlain(static context => context.Authors.Single()),
+            "{\"id\":1,\"name\":\"author\"}"),
+        Json(
+            "ILazyLoader, loaded",
+            static () => Database.OpenPlain(static context => context.Authors.Include(static a => a.Books).Single()),
+            "{\"id\":1,\"name\":\"author\",\"books\":[{\"id\":1,\"title\":\"book\"}]}"),
+        Json(
+            "ILazyLoader, in memory", static () => Database.OpenInMemory(static context => context.Authors.Single()),
+            "{\"id\":1,\"name\":\"author\"}"),
         Json("entity made by hand", static () => new Author { Name = "new" }, "{\"id\":0,\"name\":\"new\",\"books\":[]}"),
-        Json("loader as a delegate", static () => Database.OpenPlain(static context => context.Editors.Single()), "{\"id\":1,\"name\":\"editor\"}"),
+        Json(
+            "loader as a delegate", static () => Database.OpenPlain(static context => context.Editors.Single()),
+            "{\"id\":1,\"name\":\"editor\"}"),
         Json("list of proxies", static () => Database.Open(static context => context.Blogs.ToList()), "[{\"id\":1,\"title\":\"blog\"}]"),
     ];
 }

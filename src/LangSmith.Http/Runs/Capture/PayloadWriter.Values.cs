@@ -1,0 +1,272 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using LangSmith.Http.Propagation;
+
+namespace LangSmith.Http.Runs.Capture;
+
+/// <content>Single values, as far as they fit.</content>
+internal sealed partial class PayloadWriter
+{
+    private const int MaxChunk = 1024;
+
+    // A number or word may pass the limit.
+    private const int Short = 32;
+
+    private static readonly BudgetException OverBudget = new();
+
+    /// <summary>Writes a text, or its beginning.</summary>
+    internal void WriteText(string? text)
+    {
+        if (text is null)
+            _buffer.Append("null"u8);
+        else
+            WriteText(text, text.Length);
+    }
+
+    /// <inheritdoc cref="WriteText(string)"/>
+    internal void WriteText(StringBuilder text) =>
+        WriteText(text.Length > _buffer.Remaining ? text.ToString(0, Math.Max(_buffer.Remaining, 0)) : text.ToString(), text.Length);
+
+    /// <summary>Writes what is JSON already.</summary>
+    internal void WriteRaw(string? json) => WriteRaw(Encoding.UTF8.GetBytes(json ?? "null"));
+
+    /// <summary>Writes a type's name in place of a value.</summary>
+    internal void WriteName(Type type, Exception? error)
+    {
+        _error ??= error;
+        WriteText(TypeNames.Get(ForeignTypes.WithoutProxy(type)));
+    }
+
+    /// <summary>Writes a value by the serializer, or its type's name if the serializer cannot.</summary>
+    internal void WriteWhole(object value, JsonTypeInfo info)
+    {
+        if (TryWriteWhole(value, info, isBuiltIn: false) is { } failure)
+            WriteFailure(value, failure);
+    }
+
+    private void WriteForeign(object value, Action<PayloadWriter, object> write)
+    {
+        var (start, depth) = (_buffer.Length, _depth);
+        try
+        {
+            // A foreign value may hold itself.
+            if (!TryOpen(value))
+                return;
+            write(this, value);
+            Close();
+        }
+        catch (Exception exception)
+        {
+            _buffer.SetBack(start);
+            while (_depth > depth)
+                Close();
+            WriteFailure(value, exception);
+        }
+    }
+
+    private void WriteEnum(object value)
+    {
+        var name = value.ToString()!;
+        if (char.IsAsciiDigit(name[0]) || name[0] == '-')
+            WriteRaw(name);
+        else
+            WriteText(name);
+    }
+
+    private void WriteLeaf(object value, TypePlan plan)
+    {
+        switch (value)
+        {
+            case JsonElement element:
+                WriteElement(element);
+                return;
+            case JsonDocument document:
+                WriteElement(document);
+                return;
+        }
+
+        if (TryWriteWhole(value, plan.Info!, plan.IsBuiltIn) is not { } failure)
+            return;
+        if (failure is BudgetException && value is byte[] bytes)
+        {
+            WriteText(Convert.ToBase64String(bytes, 0, Math.Clamp(_buffer.Remaining / 4 * 3, 0, bytes.Length)), bytes.Length, "bytes");
+            return;
+        }
+
+        WriteFailure(value, failure);
+    }
+
+    private void WriteElement(JsonDocument document)
+    {
+        try
+        {
+            WriteElement(document.RootElement);
+        }
+        catch (ObjectDisposedException exception)
+        {
+            WriteThrown(exception);
+        }
+    }
+
+    // The text as it came, if it fits; without the comments and trailing commas that its document may have allowed.
+    private void WriteElement(JsonElement element)
+    {
+        var start = _buffer.Length;
+        try
+        {
+            if (element.ValueKind is JsonValueKind.Undefined)
+                _buffer.Append("null"u8);
+            else if (RawJson.GetLength(element) <= Math.Max(_buffer.Remaining, Short))
+                WriteRaw(element);
+            else if (element.ValueKind is JsonValueKind.Object)
+                WriteDictionary(element.EnumerateObject(), typeof(object));
+            else if (element.ValueKind is JsonValueKind.Array)
+                WriteList(element.EnumerateArray(), typeof(object), element.GetArrayLength());
+            else if (element.ValueKind is not JsonValueKind.String)
+                CutHere("(cut: number)");
+            else
+                WriteText(GetBeginning(RawJson.GetUtf8(element), _buffer.Remaining), RawJson.GetLength(element) - 2);
+        }
+        // Of a document that was disposed.
+        catch (InvalidOperationException exception)
+        {
+            _buffer.SetBack(start);
+            WriteThrown(exception);
+        }
+    }
+
+    private void WriteRaw(JsonElement element)
+    {
+        var utf8 = RawJson.GetUtf8(element);
+        _buffer.Append(RawJson.IsValid(utf8) ? utf8 : RawJson.Write(element, static (writer, element) => element.WriteTo(writer)));
+    }
+
+    // Cut between two characters.
+    private static string GetBeginning(ReadOnlySpan<byte> utf8, int length)
+    {
+        var end = 1;
+        while (end < utf8.Length - 1)
+        {
+            var next = end + (utf8[end] != '\\' ? 1 : utf8[end + 1] == 'u' ? 6 : 2);
+            if (next > length)
+                break;
+            end = next;
+        }
+
+        while (end > 1 && (utf8[end] & 0xC0) == 0x80)
+            end--;
+        return RawJson.Parse([.. utf8[..end], (byte)'"']).GetString()!;
+    }
+
+    private void WriteRaw(ReadOnlySpan<byte> json)
+    {
+        if (json.Length > _buffer.Remaining)
+        {
+            WriteElement(RawJson.Parse(json));
+            return;
+        }
+
+        RawJson.Validate(json.ToArray());
+        _buffer.Append(json);
+    }
+
+    private void WriteText(ReadOnlySpan<char> text, int total, string unit = "characters")
+    {
+        _buffer.Append((byte)'"');
+        var length = text.Length;
+        var isCut = false;
+        var chunk = MaxChunk;
+        while (!text.IsEmpty && !isCut)
+        {
+            var count = Math.Min(text.Length, chunk);
+            if (count < text.Length && char.IsHighSurrogate(text[count - 1]))
+                count--;
+            // Of what does not fit, half may.
+            if (count > 0 && TryWriteChunk(text[..count]))
+                text = text[count..];
+            else
+                isCut = (chunk = count / 2) == 0;
+        }
+
+        if (isCut || length < total)
+        {
+            _isCut = true;
+            WriteMark($"(cut: {total} {unit})");
+        }
+
+        _buffer.Append((byte)'"');
+    }
+
+    private bool TryWriteChunk(ReadOnlySpan<char> text, bool mayPassLimit = false)
+    {
+        var start = _buffer.Length;
+        var utf8 = _buffer.GetSpan(3 * text.Length);
+        var length = Encoding.UTF8.GetBytes(text, utf8);
+        if (_encoder.FindFirstCharacterToEncodeUtf8(utf8[..length]) < 0)
+        {
+            _buffer.Advance(length);
+        }
+        else
+        {
+            Span<byte> plain = stackalloc byte[3 * MaxChunk];
+            utf8[..length].CopyTo(plain);
+            _encoder.EncodeUtf8(plain[..length], _buffer.GetSpan(6 * text.Length), out _, out var written);
+            _buffer.Advance(written);
+        }
+
+        if (_buffer.Remaining >= 0 || mayPassLimit)
+            return true;
+        _buffer.SetBack(start);
+        return false;
+    }
+
+    private Exception? TryWriteWhole(object value, JsonTypeInfo info, bool isBuiltIn)
+    {
+        var start = _buffer.Length;
+        try
+        {
+            _json!.Reset();
+            JsonSerializer.Serialize(_json, value, info);
+            _json.Flush();
+            // A converter may write nothing, or text that is no JSON.
+            if (!isBuiltIn)
+                RawJson.Validate(_buffer.Written[start..].ToArray());
+            if (_buffer.Remaining >= 0)
+                return null;
+            _buffer.SetBack(start);
+            return OverBudget;
+        }
+        catch (Exception exception)
+        {
+            // Getters and converters are the application's.
+            _json!.Reset();
+            _buffer.SetBack(start);
+            return exception;
+        }
+    }
+
+    private void WriteFailure(object value, Exception failure)
+    {
+        if (failure is BudgetException)
+            CutHere($"(cut: {TypeNames.Get(value.GetType())})");
+        else
+            WriteName(value.GetType(), failure);
+    }
+
+    private void WriteThrown(Exception exception)
+    {
+        _error ??= exception;
+        WriteText($"(threw {TypeNames.Get(exception.GetType())})");
+    }
+
+    private void CutHere(string mark)
+    {
+        _isCut = true;
+        _buffer.Append((byte)'"');
+        WriteMark(mark);
+        _buffer.Append((byte)'"');
+    }
+
+    private void WriteMark(string mark) => TryWriteChunk(mark, mayPassLimit: true);
+}

@@ -87,10 +87,38 @@ public sealed class LangSmithOptions
 
     /// <summary>How inputs, outputs, metadata and event payloads become JSON when they are handed over.</summary>
     /// <value>
-    /// Default: web defaults (camel case), no HTML escaping, cycles ignored, NaN and infinities as strings. Trimmed and
-    /// AOT-compiled applications give options with a <see cref="JsonSerializerOptions.TypeInfoResolver"/> for their own
-    /// types; without one, only primitives, strings, and arrays and dictionaries of them are serialised.
+    /// Default: web defaults (camel case) with public fields, enums by name, no HTML escaping, NaN and infinities as strings.
     /// </value>
+    /// <remarks>
+    /// <para>With the default options and copies of them:</para>
+    /// <list type="table">
+    /// <listheader><term>handed over</term><description>recorded</description></listheader>
+    /// <item><term>an object, a struct, a tuple</term><description>Its public properties and fields, each read at most once. A member
+    /// without polymorphism of its own is written by the type its value has.</description></item>
+    /// <item><term>a member that cannot be written</term><description>The short name of its type, such as <c>DataTable</c>; if its
+    /// getter threw, <c>(threw InvalidOperationException)</c>. The other members are recorded.</description></item>
+    /// <item><term>arrays, and collections of the runtime that hold their elements</term><description>The elements, or an
+    /// object.</description></item>
+    /// <item><term>any other sequence: LINQ, iterators, readers, queries, blocking collections, pages of a client</term>
+    /// <description>The type's name. It is never enumerated: hand over <c>items.ToList()</c>.</description></item>
+    /// <item><term><c>Lazy&lt;T&gt;</c>, navigations of EF Core</term><description>The value if it was created. A navigation that
+    /// was not loaded is left out.</description></item>
+    /// <item><term>tasks, streams, delegates, connections, services, HTTP messages and contexts</term>
+    /// <description>The type's name.</description></item>
+    /// <item><term>an exception, a type</term><description>Its type's name and message; its name.</description></item>
+    /// <item><term>what Newtonsoft.Json, System.ClientModel (OpenAI) and ASP.NET Core (<c>TypedResults</c>) wrap</term>
+    /// <description>The JSON they would write; the value inside.</description></item>
+    /// <item><term>an object inside itself</term><description><c>null</c> at that place.</description></item>
+    /// <item><term>more than <see cref="MaxPayloadBytes"/>, 100,000 values or 64 levels</term><description>The beginning, and
+    /// <c>(cut: …)</c> where it ends.</description></item>
+    /// </list>
+    /// <para>Other options are the contract: names, converters, fields, polymorphism and forms of enums are theirs. What is not
+    /// enumerated, not created and cut stays so, unless a converter of theirs writes the type.</para>
+    /// <para>Where reflection is off, as in trimmed and AOT-compiled applications, values that need no contract are recorded (text,
+    /// numbers, dates, enums, <c>JsonNode</c>, and collections of what can be recorded), and anonymous types cannot be. Other types
+    /// need a <see cref="JsonSerializerOptions.TypeInfoResolver"/> here; one given to <c>ConfigureHttpJsonOptions</c> is used,
+    /// too, after <c>AddLangSmithInbound()</c>.</para>
+    /// </remarks>
     public JsonSerializerOptions JsonSerializerOptions { get; set; } = PayloadSerializer.DefaultOptions;
 
     /// <summary>The most bytes of JSON that one value may become: inputs, outputs, one metadata value, one event's payload.</summary>

@@ -26,6 +26,7 @@ internal static class CaptureSmoke
         }, "{\"short\":1,\"day\":\"Friday\",\"list\":[\"c\",{\"a\":1}],\"none\":null}"),
         Same("exception", new InvalidOperationException("why"), "\"InvalidOperationException: why\""),
         Same("Uri", new Uri("https://a.example/"), "\"https://a.example/\""), Same("IPAddress", System.Net.IPAddress.Loopback, "\"127.0.0.1\""),
+        Same("tuple", (1, "a"), "{\"item1\":1,\"item2\":\"a\"}"),
         Same("sequence", Numbers(), "\"Numbers\""),
         Same("lazy", new Lazy<int>(static () => throw new InvalidOperationException()), "\"Lazy<Int32>\""),
         Same("long text", new string('x', 5_000_000), ""),

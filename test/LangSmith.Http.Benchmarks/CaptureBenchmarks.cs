@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
 using LangSmith.Http.Runs.Capture;
@@ -26,6 +27,8 @@ public class CaptureBenchmarks
 
     private readonly object _entities = Enumerable.Range(0, 10).Select(static i => new Entity { Id = i, Name = $"entity {i}", Parent = new Entity { Id = -i } }).ToList();
 
+    private readonly JsonNode _nodes = JsonSerializer.SerializeToNode(Enumerable.Range(0, 10).Select(static i => new { i, text = $"text {i}" }))!;
+
     [Benchmark(Baseline = true), BenchmarkCategory("closed, small")]
     public byte[] SerializeQuestion() => JsonSerializer.SerializeToUtf8Bytes(_question, Web);
 
@@ -49,6 +52,12 @@ public class CaptureBenchmarks
 
     [Benchmark, BenchmarkCategory("open, classes that are not sealed")]
     public byte[] CaptureEntities() => Capture(_entities);
+
+    [Benchmark(Baseline = true), BenchmarkCategory("open, JSON nodes")]
+    public byte[] SerializeNodes() => JsonSerializer.SerializeToUtf8Bytes(_nodes, Web);
+
+    [Benchmark, BenchmarkCategory("open, JSON nodes")]
+    public byte[] CaptureNodes() => Capture(_nodes);
 
     private static byte[] Capture(object value) =>
         PayloadSerializer.Serialize(value, PayloadSerializer.DefaultOptions, PayloadSerializer.DefaultMaxBytes).Json;

@@ -7,7 +7,7 @@ internal sealed class LogThrottle
     private readonly TimeSpan _interval;
     private readonly TimeProvider _timeProvider;
     private long? _passedAt;
-    private bool _hasPassed;
+    private bool _isSpent;
 
     /// <summary>Lets the first caller pass, and no other.</summary>
     internal LogThrottle()
@@ -26,7 +26,7 @@ internal sealed class LogThrottle
     internal static TimeSpan Minute { get; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Whether no caller will pass any more.</summary>
-    internal bool IsSpent => _interval == Timeout.InfiniteTimeSpan && Volatile.Read(ref _hasPassed);
+    internal bool IsSpent => Volatile.Read(ref _isSpent);
 
     /// <summary>Returns true if the caller may log now.</summary>
     internal bool TryPass() => TryPass(out _);
@@ -47,7 +47,7 @@ internal sealed class LogThrottle
             }
 
             _passedAt = _timeProvider.GetTimestamp();
-            _hasPassed = true;
+            _isSpent = _interval == Timeout.InfiniteTimeSpan;
             return true;
         }
     }

@@ -11,6 +11,7 @@ internal sealed class PropagationPolicy
     private PropagationPolicy(PropagationTarget[] targets, HeaderFormat format)
     {
         _targets = targets;
+        HasTargets = targets.Length > 0;
         Format = format;
     }
 
@@ -18,7 +19,7 @@ internal sealed class PropagationPolicy
 
     internal HeaderFormat Format { get; }
 
-    internal bool HasTargets => _targets.Length > 0;
+    internal bool HasTargets { get; }
 
     /// <summary>Creates a client's policy. Clients with default options share one.</summary>
     internal static PropagationPolicy Create(
@@ -31,7 +32,7 @@ internal sealed class PropagationPolicy
     }
 
     /// <summary>True if an origin may get the headers of a first request: without targets each may.</summary>
-    internal bool Allows(Uri origin) => _targets.Length == 0 || Names(origin);
+    internal bool Allows(Uri origin) => !HasTargets || Names(origin);
 
     /// <summary>True if <c>Targets</c> name an origin.</summary>
     internal bool Names(Uri origin)

@@ -40,6 +40,8 @@ internal static class Collections
     [
         "Microsoft.FSharp.Collections.FSharpList`1", "Microsoft.FSharp.Collections.FSharpSet`1",
         "Microsoft.FSharp.Collections.FSharpMap`2", "Newtonsoft.Json.Linq.JArray", "Newtonsoft.Json.Linq.JObject",
+        "Microsoft.Extensions.AI.AdditionalPropertiesDictionary`1",
+        "Google.Protobuf.Collections.RepeatedField`1", "Google.Protobuf.Collections.MapField`2",
     ];
 
     // What these were made over decides. The field's name is the runtime's; if it is missing, they are not enumerated.

@@ -5,6 +5,7 @@ using System.Numerics;
 using System.Reflection;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Primitives;
 
@@ -16,6 +17,8 @@ namespace LangSmith.Http.Runs.Capture;
 /// </summary>
 internal static class ForeignTypes
 {
+    private const int MaxIntegerBytes = 4096;
+
     // Their members run, read or hold what is not the payload's: connections, threads, credentials, services.
     private static readonly string[] LeftAloneNamespaces =
     [
@@ -29,6 +32,7 @@ internal static class ForeignTypes
         "System.IServiceProvider", "System.IAsyncResult", "System.Collections.IEnumerator",
         "System.Collections.Generic.IAsyncEnumerable`1", "System.Collections.Generic.IAsyncEnumerator`1", "System.Linq.IQueryable", "System.Data.IDataReader", "System.Data.IDbConnection",
         "System.Data.IDbCommand", "System.ComponentModel.IListSource", "Microsoft.Extensions.Logging.ILogger",
+        "NHibernate.Proxy.INHibernateProxy",
     ];
 
     private static readonly HashSet<string> TextTypes =
@@ -71,14 +75,16 @@ internal static class ForeignTypes
     /// <summary>What writes a value of this type in the form its author means; null if its members do.</summary>
     internal static Action<PayloadWriter, object>? FindWriter(Type type)
     {
-        if (FindBase(type, TextTypes) is not null)
+        if (FindBase(type, TextTypes) is not null || type == typeof(Memory<char>) || type == typeof(ReadOnlyMemory<char>))
             return static (writer, value) => writer.WriteText(value.ToString());
         if (typeof(Type).IsAssignableFrom(type))
             return static (writer, value) => writer.WriteText(TypeNames.Get((Type)value));
         if (typeof(Exception).IsAssignableFrom(type))
             return static (writer, value) => writer.WriteText($"{TypeNames.Get(value.GetType())}: {((Exception)value).Message}");
         if (type == typeof(BigInteger))
-            return static (writer, value) => writer.WriteRaw(((BigInteger)value).ToString(CultureInfo.InvariantCulture));
+            return WriteInteger;
+        if (typeof(JsonValue).IsAssignableFrom(type))
+            return WriteJsonValue;
         if (type == typeof(StringBuilder))
             return static (writer, value) => writer.WriteText((StringBuilder)value);
         if (type == typeof(TimeZoneInfo))
@@ -97,10 +103,30 @@ internal static class ForeignTypes
     }
 
     /// <summary>The entity's type if a type is a proxy that EF Core made of it.</summary>
-    internal static Type WithoutProxy(Type type) => type is { Namespace: "Castle.Proxies", BaseType: { } entity } ? entity : type;
+    internal static Type WithoutProxy(Type type) =>
+        type is { Namespace: "Castle.Proxies", BaseType: { } entity } && entity != typeof(object) ? entity : type;
 
     private static string GetName(Type type) =>
         type.IsConstructedGenericType ? GetName(type.GetGenericTypeDefinition()) : type.FullName ?? type.Name;
+
+    // It may hold an object, which the serializer would enumerate.
+    private static void WriteJsonValue(PayloadWriter writer, object value)
+    {
+        if (((JsonValue)value).TryGetValue<object>(out var inner))
+            writer.WriteValue(inner);
+        else
+            writer.WriteWhole(value, PayloadSerializer.DefaultOptions.GetTypeInfo(typeof(JsonNode)));
+    }
+
+    // The time that digits take grows with their square.
+    private static void WriteInteger(PayloadWriter writer, object value)
+    {
+        var integer = (BigInteger)value;
+        if (integer.GetByteCount() > MaxIntegerBytes)
+            writer.WriteText($"(cut: a number of {integer.GetByteCount()} bytes)");
+        else
+            writer.WriteRaw(integer.ToString(CultureInfo.InvariantCulture));
+    }
 
     private static void WriteStrings(PayloadWriter writer, string?[]? values) =>
         writer.WriteValue(values switch { null or [] => null, [var value] => value, _ => values });

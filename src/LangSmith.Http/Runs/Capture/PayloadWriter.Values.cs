@@ -119,10 +119,8 @@ internal sealed partial class PayloadWriter
                 _buffer.Append("null"u8);
             else if (RawJson.GetLength(element) <= Math.Max(_buffer.Remaining, Short))
                 WriteRaw(element);
-            else if (element.ValueKind is JsonValueKind.Object)
-                WriteDictionary(element.EnumerateObject(), typeof(object));
-            else if (element.ValueKind is JsonValueKind.Array)
-                WriteList(element.EnumerateArray(), typeof(object), element.GetArrayLength());
+            else if (element.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
+                WriteElements(element);
             else if (element.ValueKind is not JsonValueKind.String)
                 CutHere("(cut: number)");
             else
@@ -134,6 +132,17 @@ internal sealed partial class PayloadWriter
             _buffer.SetBack(start);
             WriteThrown(exception);
         }
+    }
+
+    private void WriteElements(JsonElement element)
+    {
+        if (!TryOpen(element))
+            return;
+        if (element.ValueKind is JsonValueKind.Object)
+            WriteDictionary(element.EnumerateObject(), typeof(object));
+        else
+            WriteList(element.EnumerateArray(), typeof(object), element.GetArrayLength());
+        Close();
     }
 
     private void WriteRaw(JsonElement element)

@@ -23,7 +23,7 @@ internal sealed partial class PayloadWriter
     private const int MaxValues = 100_000;
 
     [ThreadStatic]
-    private static PayloadWriter? t_idle;
+    private static PayloadWriter? s_idle;
 
     private readonly PayloadBuffer _buffer = new();
     private readonly object[] _open = new object[MaxDepth];
@@ -43,8 +43,8 @@ internal sealed partial class PayloadWriter
     internal static Captured Write(object? value, JsonSerializerOptions options, int maxBytes, ReadOnlySpan<byte> name)
     {
         // A getter may capture something itself.
-        var writer = t_idle ?? new PayloadWriter();
-        t_idle = null;
+        var writer = s_idle ?? new PayloadWriter();
+        s_idle = null;
         writer.Begin(options, maxBytes);
         try
         {
@@ -58,7 +58,7 @@ internal sealed partial class PayloadWriter
         finally
         {
             writer.End();
-            t_idle = writer;
+            s_idle = writer;
         }
     }
 

@@ -20,9 +20,18 @@ internal sealed class RunCapture(IRunRedactor? redactor, Func<(JsonSerializerOpt
 
     internal JsonPayload? Event(object? payload) => payload is null ? null : Redact(RunPart.Event, new JsonPayload(Serialize(payload)));
 
-    internal string Error(string error) => redactor is null
-        ? error
-        : Redact(RunPart.Error, new JsonPayload(PayloadSerializer.Serialize(error)), static redacted => redacted.GetString()) ?? Withheld;
+    internal string Error(string error)
+    {
+        if (error.Length > MaxBytes)
+        {
+            faults.ReportCut("error", MaxBytes);
+            error = $"{error.AsSpan(0, MaxBytes)}(cut: {error.Length} characters)";
+        }
+
+        return redactor is null
+            ? error
+            : Redact(RunPart.Error, new JsonPayload(PayloadSerializer.Serialize(error)), static redacted => redacted.GetString()) ?? Withheld;
+    }
 
     /// <summary>Metadata as it is given to <see cref="TracingContext.With"/>: it is redacted when a run gets it.</summary>
     internal Dictionary<string, JsonElement> SerializeAll(IEnumerable<KeyValuePair<string, object?>> metadata)

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
@@ -68,20 +69,18 @@ internal sealed class TypePlan
             return new TypePlan(type, Shape.Leaf) { Info = info };
         if (type == typeof(string))
             return new TypePlan(type, Shape.Text);
-        if (info is not null && typeof(JsonNode).IsAssignableFrom(type))
-        {
-            var shape = type == typeof(JsonObject) ? Shape.Dictionary : type == typeof(JsonArray) ? Shape.List : Shape.Leaf;
-            return new TypePlan(type, shape) { Info = info, IsClosed = true, Element = typeof(JsonNode) };
-        }
-
         if (ForeignTypes.IsLeftAlone(type))
             return Unwritten(type, "Tracing leaves values of this type alone.");
-        if (info?.Kind is not JsonTypeInfoKind.None && typeof(IEnumerable).IsAssignableFrom(type))
+        var isNode = type == typeof(JsonObject) || type == typeof(JsonArray);
+        if (isNode || (info?.Kind is not JsonTypeInfoKind.None && typeof(IEnumerable).IsAssignableFrom(type)))
             return CreateCollection(type, info, plans);
         return info?.Kind switch
         {
             JsonTypeInfoKind.None => new TypePlan(type, Shape.Leaf) { Info = info, IsBuiltIn = true },
             JsonTypeInfoKind.Object => CreateObject(type, info, plans),
+            // A Memory<T>.
+            JsonTypeInfoKind.Enumerable when IsClosedType(type, plans, []) => new TypePlan(type, Shape.Leaf) { Info = info, IsBuiltIn = true },
+            _ when typeof(ITuple).IsAssignableFrom(type) => new TypePlan(type, Shape.Foreign) { Foreign = WriteTuple },
             _ when type.IsEnum => new TypePlan(type, Shape.Enum),
             _ => new TypePlan(type, Shape.Name) { Error = error ?? new NotSupportedException($"{type} has no form in JSON.") },
         };
@@ -118,6 +117,13 @@ internal sealed class TypePlan
         ],
     };
 
+    // A tuple needs no contract.
+    private static void WriteTuple(PayloadWriter writer, object value)
+    {
+        var tuple = (ITuple)value;
+        writer.WriteValue(Enumerable.Range(0, tuple.Length).ToDictionary(static i => $"item{i + 1}", i => tuple[i]));
+    }
+
     private static TypePlan Unwritten(Type type, string why) => new(type, Shape.Name) { Error = new NotSupportedException(why) };
 
     // What a type says of all that its values can reach. A type that holds itself is open: a value may hold a cycle, or be as deep as it
@@ -152,6 +158,8 @@ internal sealed class TypePlan
             default:
                 // The serializer reads these without calling what a subclass may have changed.
                 var definition = type.IsGenericType ? type.GetGenericTypeDefinition() : null;
+                if (definition == typeof(Memory<>) || definition == typeof(ReadOnlyMemory<>))
+                    return IsClosedType(type.GetGenericArguments()[0], plans, known);
                 var isExact = type.IsSZArray || definition == typeof(List<>) || definition == typeof(Dictionary<,>);
                 var (key, element) = Collections.GetItemTypes(type);
                 return isExact && (key is null || IsKey(key)) && IsClosedType(element, plans, known);

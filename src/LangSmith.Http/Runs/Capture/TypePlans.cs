@@ -1,8 +1,11 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using LangSmith.Http.Diagnostics;
 
 namespace LangSmith.Http.Runs.Capture;
 
@@ -13,15 +16,7 @@ internal sealed class TypePlans
     private static TypePlans? s_last;
 
     private readonly ConcurrentDictionary<Type, TypePlan> _plans = new();
-    private readonly JsonSerializerOptions? _plainNames;
-
-    private TypePlans(JsonSerializerOptions options)
-    {
-        Options = options;
-        IsOwn = PayloadSerializer.IsOwn(options);
-        if (IsOwn && options.PropertyNamingPolicy is not null)
-            _plainNames = new JsonSerializerOptions(options) { PropertyNamingPolicy = null, PropertyNameCaseInsensitive = false };
-    }
+    private TypePlans(JsonSerializerOptions options) => (Options, IsOwn) = (options, PayloadSerializer.IsOwn(options));
 
     internal JsonSerializerOptions Options { get; }
 
@@ -47,24 +42,46 @@ internal sealed class TypePlans
         {
             return Options.GetTypeInfo(type);
         }
-        // Id next to id: with a naming policy they are the same.
-        catch (InvalidOperationException) when (_plainNames is not null)
+        // A type that the serializer refuses as a whole, such as one with Id next to id, or with a span.
+        catch (InvalidOperationException exception) when (IsOwn && type.IsClass)
         {
-            try
-            {
-                return _plainNames.GetTypeInfo(type);
-            }
-            catch (Exception exception)
-            {
-                error = exception;
-                return null;
-            }
+            error = exception;
+            return NeverThrow.Run((type, Options), static state => CreateInfo(state.type, state.Options), null, out _);
         }
         catch (Exception exception)
         {
             // Attributes and converters are the application's.
             error = exception;
             return null;
+        }
+    }
+
+    // Each public member by its own name, but for those that have no value of their own.
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Only where reflection has found the type's contract to be refused.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "Only where reflection has found the type's contract to be refused.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Only where reflection has found the type's contract to be refused.")]
+    private static JsonTypeInfo? CreateInfo(Type type, JsonSerializerOptions options)
+    {
+        var info = JsonTypeInfo.CreateJsonTypeInfo(type, options);
+        if (info.Kind is not JsonTypeInfoKind.Object)
+            return null;
+        foreach (var property in type.GetProperties(BindingFlags.Instance | BindingFlags.Public))
+        {
+            if (property.GetMethod is { IsPublic: true } && property.GetIndexParameters().Length == 0)
+                Add(property, property.PropertyType, property.GetValue);
+        }
+
+        foreach (var field in type.GetFields(BindingFlags.Instance | BindingFlags.Public))
+            Add(field, field.FieldType, field.GetValue);
+        return info;
+
+        void Add(MemberInfo member, Type memberType, Func<object, object?> get)
+        {
+            if (memberType.IsByRef || memberType.IsByRefLike || memberType.IsPointer || member.IsDefined(typeof(JsonIgnoreAttribute), true))
+                return;
+            var added = info.CreateJsonPropertyInfo(memberType, member.Name);
+            (added.Get, added.AttributeProvider) = (get, member);
+            info.Properties.Add(added);
         }
     }
 

@@ -189,6 +189,29 @@ public class CaptureGuardTests
         Assert.That(recorder.Single("traced").Inputs.Text(), Has.Length.LessThan(17 * 1024).And.Contains("b(cut: 12000 characters)"));
     }
 
+    [Test]
+    public void Error_OverItsBytes_IsCut()
+    {
+        var recorder = new InMemoryRunRecorder();
+        var tracer = new LangSmithTracer(recorder, new LangSmithOptions { Tracing = true, MaxPayloadBytes = 16 * 1024 });
+
+        using (var scope = tracer.StartRun("run"))
+            scope.Run.Fail(new string('e', 100_000));
+
+        Assert.That(recorder.Single("run").Error, Has.Length.LessThan(17 * 1024).And.EndsWith("e(cut: 100000 characters)"));
+    }
+
+    [Test]
+    public void Options_CopiedFromTheDefaults_KeepWhatTheDefaultsAdd()
+    {
+        var options = new LangSmithOptions();
+        options.JsonSerializerOptions = new(options.JsonSerializerOptions) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+        Assert.That(
+            Capture(new { BigName = Corpus.Level.High, Pair = (1, 2), Ip = System.Net.IPAddress.Loopback }, PayloadSerializer.WithResolver(options.JsonSerializerOptions)),
+            Is.EqualTo("""{"big_name":"High","pair":{"item1":1,"item2":2},"ip":"127.0.0.1"}"""));
+    }
+
     [TestCase(16 * 1024 - 1)]
     [TestCase(20_000_001)]
     public void MaxPayloadBytes_OutOfRange_IsRefusedAtStartUp(int bytes) => Assert.That(

@@ -26,6 +26,7 @@ internal static partial class Corpus
             "JsonElement of escapes", static () => Parse("\"begin " + string.Concat(Enumerable.Repeat("\\u00e9\\n", 1_000_000)) + "\""),
             "begin é\\n"),
         Cut("JsonElement of a million numbers", static () => JsonSerializer.SerializeToElement(Enumerable.Range(0, 1_000_000)), "[0,1,2,"),
+        Cut("JsonElement of 100,000 levels", static () => DeepElement(100_000), "deeper than 64"),
         Cut("JsonArray of a million numbers", static () => JsonSerializer.SerializeToNode(Enumerable.Range(0, 1_000_000)), "[0,1,2,"),
         Cut("ten million numbers", static () => new int[10_000_000], "[0,0,", "(cut: 10000000 elements)"),
         Cut(
@@ -50,4 +51,11 @@ internal static partial class Corpus
             "an exception with a long message", static () => new InvalidOperationException(new string('m', 6_000_000)),
             "InvalidOperationException: mmm"),
     ];
+
+    private static JsonElement DeepElement(int depth)
+    {
+        var text = new string('[', depth) + "\"" + new string('x', 6_000_000) + "\"" + new string(']', depth);
+        using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = depth + 1 });
+        return document.RootElement.Clone();
+    }
 }

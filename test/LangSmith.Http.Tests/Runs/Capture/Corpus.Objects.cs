@@ -374,5 +374,58 @@ internal static partial class Corpus
         private int Private => _b;
     }
 
+    internal sealed class WithSpan
+    {
+        public string Q { get; } = "kept";
+
+        public ReadOnlySpan<char> Span => Q;
+    }
+
+    internal sealed class WithReference
+    {
+        private int _value;
+
+        public string Q { get; } = "kept";
+
+        public ref int Reference => ref _value;
+    }
+
+    internal sealed class SameNames
+    {
+        [JsonPropertyName("same")]
+        public int A { get; } = 1;
+
+        [JsonPropertyName("same")]
+        public int B { get; } = 2;
+    }
+
+    internal sealed class TwoConstructors
+    {
+        [JsonConstructor]
+        public TwoConstructors()
+        {
+        }
+
+        [JsonConstructor]
+        public TwoConstructors(int a) => A = a;
+
+        public int A { get; } = 1;
+    }
+
+    internal sealed class WrongConverter
+    {
+        [JsonConverter(typeof(LevelAsNumber))]
+        public int A { get; } = 1;
+    }
+
+    internal sealed class TwoExtensions
+    {
+        [JsonExtensionData]
+        public Dictionary<string, object>? A { get; set; }
+
+        [JsonExtensionData]
+        public Dictionary<string, object>? B { get; set; }
+    }
+
     internal sealed class MyLazy() : Lazy<int>(static () => 1);
 }

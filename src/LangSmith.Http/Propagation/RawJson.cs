@@ -58,6 +58,14 @@ internal static class RawJson
         Encoding.UTF8.GetBytes(value.GetRawText());
 #endif
 
+    /// <summary>An element's bytes, where the runtime allows it without a copy.</summary>
+    internal static ReadOnlySpan<byte> GetSpan(JsonElement value) =>
+#if NET9_0_OR_GREATER
+        JsonMarshal.GetRawUtf8Value(value);
+#else
+        GetUtf8(value);
+#endif
+
     /// <summary>How many bytes an element is.</summary>
     internal static int GetLength(JsonElement value) =>
 #if NET9_0_OR_GREATER

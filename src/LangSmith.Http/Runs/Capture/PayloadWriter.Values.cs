@@ -117,14 +117,14 @@ internal sealed partial class PayloadWriter
         {
             if (element.ValueKind is JsonValueKind.Undefined)
                 _buffer.Append("null"u8);
-            else if (RawJson.GetLength(element) <= Math.Max(_buffer.Remaining, Short))
-                WriteRaw(element);
+            else if (RawJson.GetSpan(element) is var utf8 && utf8.Length <= Math.Max(_buffer.Remaining, Short))
+                WriteRaw(element, utf8);
             else if (element.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
                 WriteElements(element);
             else if (element.ValueKind is not JsonValueKind.String)
                 CutHere("(cut: number)");
             else
-                WriteText(GetBeginning(RawJson.GetUtf8(element), _buffer.Remaining), RawJson.GetLength(element) - 2);
+                WriteText(GetBeginning(utf8, _buffer.Remaining), utf8.Length - 2);
         }
         // Of a document that was disposed.
         catch (InvalidOperationException exception)
@@ -145,10 +145,12 @@ internal sealed partial class PayloadWriter
         Close();
     }
 
-    private void WriteRaw(JsonElement element)
+    private void WriteRaw(JsonElement element, ReadOnlySpan<byte> utf8)
     {
-        var utf8 = RawJson.GetUtf8(element);
-        _buffer.Append(RawJson.IsValid(utf8) ? utf8 : RawJson.Write(element, static (writer, element) => element.WriteTo(writer)));
+        if (element.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array) || RawJson.IsValid(utf8.ToArray()))
+            _buffer.Append(utf8);
+        else
+            _buffer.Append(RawJson.Write(element, static (writer, element) => element.WriteTo(writer)));
     }
 
     // Cut between two characters.

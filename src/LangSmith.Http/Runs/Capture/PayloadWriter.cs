@@ -111,6 +111,13 @@ internal sealed partial class PayloadWriter
             return;
         }
 
+        // Most values of JsonNode are text that was parsed.
+        if (value is JsonValue json && _plans.IsOwn && json.TryGetValue<JsonElement>(out var element))
+        {
+            WriteElement(element);
+            return;
+        }
+
         if (member?.Own is { } own)
         {
             WriteWhole(value, own);

@@ -1,4 +1,3 @@
-using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Outbound.Headers;
 using LangSmith.Http.Outbound.Redirects;
 using LangSmith.Http.Runs;
@@ -129,11 +128,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             OutboundTelemetry.Requests.Add(reason);
             isCounted = true;
             if (_client.IsDebugEnabled)
-            {
-                var uri = request.RequestUri is { IsAbsoluteUri: true } absolute ? absolute : null;
-                var name = ReasonCounter<OutboundReason>.Name(reason);
-                Log.Outbound(_client.Logger, request.Method.Method, uri?.Scheme, uri?.IdnHost, uri?.Port ?? 0, name);
-            }
+                _client.LogDecision(request, reason);
         }
         catch (Exception exception)
         {
@@ -169,14 +164,14 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             return Refuse(request, transport, OutboundReason.OverBudget);
 
         // The activity's baggage is merged here, not only by the propagator, so that a handler below can sign the line.
-        var activity = transport.FindBaggageSource();
+        var fromActivity = transport.FindBaggage();
         // Track state only if the message will be touched again.
         if (transport.FollowsRedirects
             || (transport.CallsPropagator && PropagatorActivation.MayRun(request))
             || RequestTracking.SawRedirect(headers.Trace))
-            RequestTracking.Write(request, headers, policy, activity);
+            RequestTracking.Write(request, headers, policy, fromActivity);
         else
-            HeaderWriter.Write(request, headers, last: null, activity, isNewAttempt: true);
+            HeaderWriter.Write(request, headers, last: null, fromActivity, isNewAttempt: true);
         if (!policy.HasTargets)
             _client.LogNoTargets();
         return context.IsSampled ? OutboundReason.Injected : OutboundReason.NotSampled;
@@ -201,7 +196,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         if (reason is not OutboundReason.Redirected)
         {
             // The runtime would write langsmith-* members that an outside caller got into the activity's baggage.
-            var isRelayed = transport.CallsPropagator && transport.FindBaggageSource() is not null;
+            var isRelayed = transport.CallsPropagator && transport.FindBaggage() is not null;
             if (isRelayed || RequestTracking.TryGetHeaders(request, out _))
                 RequestTracking.Silence(request);
         }

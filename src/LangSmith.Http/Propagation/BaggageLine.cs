@@ -152,6 +152,20 @@ internal static class BaggageLine
         return line is { Length: > 0 } ? line.ToString() : null;
     }
 
+    /// <summary>The members of a line, decoded and without their properties.</summary>
+    internal static List<KeyValuePair<string, string?>> GetPairs(string line)
+    {
+        var pairs = new List<KeyValuePair<string, string?>>();
+        foreach (var member in Members(line))
+        {
+            var value = member.Text[Math.Min(member.Text.IndexOf('=') + 1, member.Text.Length)..];
+            var end = value.IndexOf(';');
+            pairs.Add(new(member.Key.ToString(), Uri.UnescapeDataString((end < 0 ? value : value[..end]).Trim().ToString())));
+        }
+
+        return pairs;
+    }
+
     /// <summary>Ours, then theirs; null when there is neither.</summary>
     internal static string? Join(string? ours, string? foreign) =>
         ours is null ? foreign : foreign is null ? ours : string.Concat(ours, ",", foreign);

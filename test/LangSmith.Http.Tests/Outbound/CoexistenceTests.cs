@@ -84,6 +84,41 @@ public sealed class CoexistenceTests : TwoOrigins
         Assert.That(listeners.Found!.IsEnabled(), Is.False);
     }
 
+    [Test]
+    public async Task Send_CopyOfOneOfTwoRedirectedMessages_CarriesNothingToWhereItWasRedirected()
+    {
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler { AllowAutoRedirect = false });
+        using var invoker = new HttpMessageInvoker(handler);
+        using var first = new HttpRequestMessage(HttpMethod.Get, new Uri(First.Origin, "/redirect-other?case=two-redirects"));
+        using var second = new HttpRequestMessage(HttpMethod.Get, new Uri(Other.Origin, "/back?case=two-redirects-second"));
+        (await invoker.SendAsync(first, default)).Dispose();
+        (await invoker.SendAsync(second, default)).Dispose();
+
+        using var copy = CopyingHandler.Copy(first, new Uri(Other.Origin, "/ok?case=two-redirects"), withOptions: false);
+        (await invoker.SendAsync(copy, default)).Dispose();
+
+        Assert.That(Other.Received("two-redirects").Single()["langsmith-trace"].Count, Is.Zero);
+    }
+
+    [Test]
+    public async Task Send_PropagatorOfTheApplication_ItsMembersArriveAndNoOthers([Values] bool redirects, [Values] bool isAsync)
+    {
+        using var activity = new Activity("request").Start();
+        activity.AddBaggage("secret", "s").AddBaggage("tenant", "seven");
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(
+            new SocketsHttpHandler { ActivityHeadersPropagator = new TenantOnly(), AllowAutoRedirect = redirects });
+
+        var received = await SendAsync(handler, redirects ? "/away-and-back" : "/ok", isAsync: isAsync);
+
+        Assert.That(
+            received.Select(static request => request["baggage"].ToString()),
+            Is.EquivalentTo(redirects
+                ? new[] { "langsmith-project=own,tenant=%2A%2A%2A", "langsmith-project=own,tenant=%2A%2A%2A", "tenant=%2A%2A%2A" }
+                : ["langsmith-project=own,tenant=%2A%2A%2A"]));
+    }
+
     [TestCase(2000, 1)]
     [TestCase(40, 1024)]
     public async Task Send_ActivityBaggageFilledByACaller_IsBoundedAsTheRuntimesOwnIs(int members, int length)
@@ -198,5 +233,21 @@ public sealed class CoexistenceTests : TwoOrigins
         }
 
         public void Dispose() => _subscriptions.ForEach(static subscription => subscription.Dispose());
+    }
+
+    private sealed class TenantOnly : DistributedContextPropagator
+    {
+        public override IReadOnlyCollection<string> Fields => ["traceparent", "baggage"];
+
+        public override void Inject(Activity? activity, object? carrier, PropagatorSetterCallback? setter)
+        {
+            if (activity?.GetBaggageItem("tenant") is not null)
+                setter?.Invoke(carrier, "baggage", "tenant=***");
+        }
+
+        public override void ExtractTraceIdAndState(
+            object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) => (traceId, traceState) = (null, null);
+
+        public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) => null;
     }
 }

@@ -59,6 +59,47 @@ public sealed class PrivateActivityTests : TwoOrigins
         }
     }
 
+    [Test]
+    public async Task Send_ObserverOfActivitiesThrowsUnderAListener_FailsAsWithoutUs(
+        [Values] bool isAsync, [Values] ActivitySamplingResult sampling)
+    {
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "System.Net.Http",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => sampling,
+        };
+        ActivitySource.AddActivityListener(listener);
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler());
+        using var plain = new SocketsHttpHandler();
+        Activity.CurrentChanged += Throw;
+        try
+        {
+            var failure = await FailureOf(() => SendAsync(plain, "/redirect-other", isAsync: isAsync));
+            ReceivedRequest[] received = [];
+            var failureWithUs = await FailureOf(async () => received = await SendAsync(handler, "/redirect-other", isAsync: isAsync));
+            Assert.That(failureWithUs?.Message, Is.EqualTo(failure?.Message));
+            Assert.That(received.Skip(1).Select(static request => request["langsmith-trace"].Count), Has.All.Zero);
+        }
+        finally
+        {
+            Activity.CurrentChanged -= Throw;
+        }
+    }
+
+    private static async Task<Exception?> FailureOf(Func<Task> send)
+    {
+        try
+        {
+            await send();
+            return null;
+        }
+        catch (InvalidOperationException exception)
+        {
+            return exception;
+        }
+    }
+
     private static void Write(HttpRequestMessage request)
     {
         request.Headers.TryAddWithoutValidation("traceparent", HandWritten);

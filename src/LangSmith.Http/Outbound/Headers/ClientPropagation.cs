@@ -43,6 +43,14 @@ internal sealed class ClientPropagation(string name, PropagationPolicy policy, I
             Log.OutboundFailed(Logger, exception);
     }
 
+    /// <summary>Logs what was decided about a request.</summary>
+    internal void LogDecision(HttpRequestMessage request, OutboundReason reason)
+    {
+        var uri = request.RequestUri is { IsAbsoluteUri: true } absolute ? absolute : null;
+        var name = ReasonCounter<OutboundReason>.Name(reason);
+        Log.Outbound(Logger, request.Method.Method, uri?.Scheme, uri?.IdnHost, uri?.Port ?? 0, name);
+    }
+
     /// <summary>Logs once that the client's redirects cannot be seen.</summary>
     internal void LogUnseenRedirects(string cause)
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Text;
 using LangSmith.Http.Propagation;
@@ -14,15 +13,19 @@ internal static class HeaderWriter
     /// <param name="request">The message.</param>
     /// <param name="headers">What to write. <see cref="RunHeaders.Nothing"/> removes both headers and keeps the foreign members.</param>
     /// <param name="last">What the last call for this message returned; null on the first.</param>
-    /// <param name="activity">The activity whose baggage travels; null for none.</param>
+    /// <param name="fromActivity">The members of the activity's baggage that travel; null for none.</param>
     /// <param name="isNewAttempt">
     /// True in the handler. Below it, the order of the line is kept, because a handler may have signed it.
     /// </param>
     /// <returns>What the next call needs; null if there is no foreign member, and none was known before.</returns>
     internal static WrittenBaggage? Write(
-        HttpRequestMessage request, RunHeaders headers, WrittenBaggage? last, Activity? activity, bool isNewAttempt)
+        HttpRequestMessage request,
+        RunHeaders headers,
+        WrittenBaggage? last,
+        IEnumerable<KeyValuePair<string, string?>>? fromActivity,
+        bool isNewAttempt)
     {
-        if (last is null && activity is null && request.Headers.NonValidated.Count == 0)
+        if (last is null && fromActivity is null && request.Headers.NonValidated.Count == 0)
         {
             // A new message: nothing to merge.
             Add(request, headers.Trace, headers.Baggage);
@@ -30,10 +33,20 @@ internal static class HeaderWriter
             return null;
         }
 
+        return Merge(request, headers, last, fromActivity, isNewAttempt);
+    }
+
+    private static WrittenBaggage? Merge(
+        HttpRequestMessage request,
+        RunHeaders headers,
+        WrittenBaggage? last,
+        IEnumerable<KeyValuePair<string, string?>>? fromActivity,
+        bool isNewAttempt)
+    {
         var line = GetBaggage(request, out var lines);
         var foreign = GetForeignMembers(line, headers, last, out var ordered);
         var isCut = false;
-        var members = activity is null ? null : BaggageLine.GetActivityMembers(activity.Baggage, foreign, out isCut);
+        var members = fromActivity is null ? null : BaggageLine.GetActivityMembers(fromActivity, foreign, out isCut);
         var all = ordered is null || isNewAttempt ? BaggageLine.Join(foreign, members)
             : ReferenceEquals(ordered, last?.All) && members == last!.Activity ? ordered
             : ReplaceActivityMembers(ordered, last?.Activity, members);

@@ -10,6 +10,8 @@ namespace LangSmith.Http.Outbound.Redirects;
 /// <remarks>Messages that are not tracked go to the wrapped propagator untouched.</remarks>
 internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner, ClientPropagation client) : DistributedContextPropagator
 {
+    private readonly SentBaggage _baggage = new(inner);
+
     public override IReadOnlyCollection<string> Fields => Inner.Fields;
 
     internal DistributedContextPropagator Inner { get; } = inner;
@@ -24,13 +26,13 @@ internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner
 
         // An activity that exists only for our sake is no parent of anything: its traceparent is not sent.
         var isOurs = PropagatorActivation.IsOurs(activity, request);
-        var sendsBaggage = !isOurs && InjectInner(activity, request, setter);
+        var baggage = isOurs ? null : InjectInner(activity, request, setter);
         try
         {
             if (isOurs)
                 KeptFields.PutBack(request, Fields);
             if (RequestTracking.TryGetHeaders(request, out var headers))
-                RequestTracking.WriteHop(request, headers, sendsBaggage ? activity : null);
+                RequestTracking.WriteHop(request, headers, baggage);
         }
         catch (Exception exception)
         {
@@ -64,24 +66,27 @@ internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner
     }
 
     // The wrapped propagator writes everything but baggage. It also decides whether the activity's baggage is sent.
-    private bool InjectInner(Activity? activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
+    private IEnumerable<KeyValuePair<string, string?>>? InjectInner(
+        Activity? activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
     {
         if (activity is not null && activity.Baggage.Any())
             return InjectAllButBaggage(activity, request, setter);
         Inner.Inject(activity, request, setter);
-        return false;
+        return null;
     }
 
     // A method of its own: what the lambda captures is allocated where a method begins, and most activities have no baggage.
-    private bool InjectAllButBaggage(Activity activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
+    private IEnumerable<KeyValuePair<string, string?>>? InjectAllButBaggage(
+        Activity activity, HttpRequestMessage request, PropagatorSetterCallback? setter)
     {
-        var sendsBaggage = false;
+        string? line = null;
         Inner.Inject(activity, request, (carrier, name, value) =>
         {
-            sendsBaggage |= TransportInfo.IsBaggage(name);
+            if (SentBaggage.IsBaggage(name))
+                line = value;
             if (!string.Equals(name, RunContext.BaggageHeaderName, StringComparison.OrdinalIgnoreCase))
                 setter?.Invoke(carrier, name, value);
         });
-        return sendsBaggage;
+        return _baggage.Choose(activity, line);
     }
 }

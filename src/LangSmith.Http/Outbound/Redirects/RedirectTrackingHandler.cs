@@ -79,11 +79,10 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
                 return false;
             if (!RequestTracking.TryGetHeaders(request, out var headers) && !RequestTracking.TryGuard(request, client.Policy, out headers))
                 return false;
-            RequestTracking.BeginAttempt(request, uri);
-            if (RequestTracking.NeedsWriting(request, headers))
-                RequestTracking.WriteHop(request, headers, Transport.FindBaggageSource());
+            if (RequestTracking.BeginAttempt(request, headers, uri))
+                RequestTracking.WriteHop(request, headers, Transport.FindBaggage());
             if (Transport.IsDerived)
-                RequestTracking.BeginAttempt(request, null);
+                RequestTracking.BeginAttempt(request, headers, null);
             return Transport.FollowsRedirects && Activity.Current is null;
         }
         catch (Exception exception)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using LangSmith.Http.Outbound.Headers;
@@ -22,6 +21,9 @@ internal static class RequestTracking
 
     // The Uri where the attempt started, or a Route if there is more to know. Null: the next hop is the start.
     private static readonly HttpRequestOptionsKey<object?> RouteKey = new("ls.route");
+
+    // The newest ones: a run may be as long as the process.
+    private const int MaxRedirectsOfARun = 100;
 
     // Where redirects led, by the langsmith-trace of the message that was redirected, for copies that lose their options.
     private static readonly ConditionalWeakTable<string, Uri[]> RedirectsByTrace = [];
@@ -58,13 +60,14 @@ internal static class RequestTracking
         s_sawRedirects && (TryGetHeaders(request, out _) || FindRedirects(HeaderWriter.GetTrace(request)) is not null);
 
     /// <summary>Writes both headers, and remembers them for the hops and attempts to come.</summary>
-    internal static void Write(HttpRequestMessage request, RunHeaders headers, PropagationPolicy policy, Activity? activity)
+    internal static void Write(
+        HttpRequestMessage request, RunHeaders headers, PropagationPolicy policy, IEnumerable<KeyValuePair<string, string?>>? fromActivity)
     {
         // Most messages are new and have no options yet.
         object? known = null;
         if (RuntimeInternals.HasOptions(request))
             request.Options.TryGetValue(RouteKey, out known);
-        SetBaggage(request, known, HeaderWriter.Write(request, headers, (known as Route)?.Baggage, activity, isNewAttempt: true));
+        SetBaggage(request, known, HeaderWriter.Write(request, headers, (known as Route)?.Baggage, fromActivity, isNewAttempt: true));
         request.Options.Set(HeadersKey, headers);
         // Without targets, no policy means the same, unless an earlier attempt left one.
         if (policy.HasTargets || known is not null)
@@ -94,30 +97,26 @@ internal static class RequestTracking
 
     /// <summary>Marks the start of an attempt, below every handler that rewrites URIs.</summary>
     /// <param name="request">A tracked message.</param>
+    /// <param name="headers">What it may carry.</param>
     /// <param name="start">Where the attempt starts; null if the next hop decides.</param>
-    internal static void BeginAttempt(HttpRequestMessage request, Uri? start)
+    /// <returns>
+    /// True if the headers have to be written once more before the attempt is sent: a redirect was seen, or a handler below the
+    /// propagation handler changed <c>baggage</c>, and OpenTelemetry may replace it next.
+    /// </returns>
+    internal static bool BeginAttempt(HttpRequestMessage request, RunHeaders headers, Uri? start)
     {
         request.Options.TryGetValue(RouteKey, out var known);
-        // Where a redirect led is not where the attempt starts: the runtime left its URI in the message.
-        if (known is Route route)
+        if (known is not Route route)
         {
-            if (!route.LeadsTo(request.RequestUri!) && !ReferenceEquals(route.Start, start))
-                request.Options.Set(RouteKey, route with { Start = start });
+            if (!ReferenceEquals(known, start))
+                request.Options.Set(RouteKey, start);
+            return HeaderWriter.IsBaggageChanged(request, headers, null);
         }
-        else if (!ReferenceEquals(known, start))
-        {
-            request.Options.Set(RouteKey, start);
-        }
-    }
 
-    /// <summary>
-    /// True if an attempt's headers have to be written once more before it is sent: a redirect was seen, or a handler below the
-    /// propagation handler changed <c>baggage</c>, and OpenTelemetry may replace it next.
-    /// </summary>
-    internal static bool NeedsWriting(HttpRequestMessage request, RunHeaders headers)
-    {
-        var route = request.Options.TryGetValue(RouteKey, out var known) ? known as Route : null;
-        return route is { Redirects.Length: > 0 } || HeaderWriter.IsBaggageChanged(request, headers, route?.Baggage);
+        // Where a redirect led is not where the attempt starts: the runtime left its URI in the message.
+        if (!route.LeadsTo(request.RequestUri!) && !ReferenceEquals(route.Start, start))
+            request.Options.Set(RouteKey, route with { Start = start });
+        return route.Redirects.Length > 0 || HeaderWriter.IsBaggageChanged(request, headers, route.Baggage);
     }
 
     /// <summary>True if a redirect led a message, or the one it is a copy of, to an origin.</summary>
@@ -133,8 +132,8 @@ internal static class RequestTracking
     /// <summary>Writes the headers of one hop, or removes them if the hop may not have them.</summary>
     /// <param name="request">A tracked message, its URI that of the hop.</param>
     /// <param name="headers">What it may carry.</param>
-    /// <param name="activity">The activity whose baggage travels; null for none.</param>
-    internal static void WriteHop(HttpRequestMessage request, RunHeaders headers, Activity? activity)
+    /// <param name="fromActivity">The members of the activity's baggage that travel; null for none.</param>
+    internal static void WriteHop(HttpRequestMessage request, RunHeaders headers, IEnumerable<KeyValuePair<string, string?>>? fromActivity)
     {
         var hop = request.RequestUri!;
         request.Options.TryGetValue(RouteKey, out var known);
@@ -158,7 +157,7 @@ internal static class RequestTracking
         }
 
         var written = isAllowed ? headers : RunHeaders.Nothing;
-        SetBaggage(request, known, HeaderWriter.Write(request, written, (known as Route)?.Baggage, activity, isNewAttempt: false));
+        SetBaggage(request, known, HeaderWriter.Write(request, written, (known as Route)?.Baggage, fromActivity, isNewAttempt: false));
     }
 
     /// <summary>
@@ -197,8 +196,19 @@ internal static class RequestTracking
 
         s_sawRedirects = true;
         if (request.Options.TryGetValue(HeadersKey, out var headers) && headers.Trace is { } trace)
-            RedirectsByTrace.AddOrUpdate(GetKey(trace), route.Redirects);
+            AddRedirect(GetKey(trace), to);
         return route;
+    }
+
+    // Other messages of the run may be redirected at the same time.
+    private static void AddRedirect(string trace, Uri to)
+    {
+        lock (RedirectsByTrace)
+        {
+            var known = RedirectsByTrace.TryGetValue(trace, out var redirects) ? redirects : [];
+            if (!IsAmong(known, to))
+                RedirectsByTrace.AddOrUpdate(trace, [to, .. known.Take(MaxRedirectsOfARun - 1)]);
+        }
     }
 
     private static Uri[]? FindRedirects(string? trace) =>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Outbound.Headers;
 
 namespace LangSmith.Http.Outbound.Redirects;
@@ -7,22 +6,17 @@ namespace LangSmith.Http.Outbound.Redirects;
 /// <summary>What the primary handler of a chain does to our headers. Found out once, before the first request.</summary>
 internal sealed class TransportInfo
 {
-    private const string CorrelationContext = "Correlation-Context";
-
-    // The propagator that decides whether an activity's baggage is sent; null if it is not.
-    private readonly DistributedContextPropagator? _propagator;
-
-    // Its decision for the first activity that had baggage.
-    private volatile Decision _baggage;
+    // Null if no activity's baggage is sent.
+    private readonly SentBaggage? _baggage;
 
     private TransportInfo(
-        DistributedContextPropagator? propagator,
+        SentBaggage? baggage,
         bool callsPropagator,
         bool followsRedirects,
         bool isDerived,
         string? redirectsUnseenBecause)
     {
-        _propagator = propagator;
+        _baggage = baggage;
         CallsPropagator = callsPropagator;
         FollowsRedirects = followsRedirects;
         IsDerived = isDerived;
@@ -86,13 +80,11 @@ internal sealed class TransportInfo
     }
 
     /// <summary>The headers that the wrapped propagator may write.</summary>
-    internal IReadOnlyCollection<string> Fields => _propagator?.Fields ?? [];
+    internal IReadOnlyCollection<string> Fields => _baggage?.Propagator.Fields ?? [];
 
-    /// <summary>The current activity if its baggage is sent with requests; null otherwise.</summary>
-    internal Activity? FindBaggageSource() =>
-        _propagator is not null && Activity.Current is { } activity && activity.Baggage.Any() && SendsBaggage(_propagator, activity)
-            ? activity
-            : null;
+    /// <summary>The members of the current activity's baggage that are sent with requests; null for none.</summary>
+    internal IEnumerable<KeyValuePair<string, string?>>? FindBaggage() =>
+        _baggage is not null && Activity.Current is { } activity ? _baggage.Find(activity) : null;
 
     private static TransportInfo Inspect(HttpMessageHandler? primary, ClientPropagation client)
     {
@@ -126,7 +118,8 @@ internal sealed class TransportInfo
                 }
         }
 
-        TransportInfo Seen(DistributedContextPropagator propagator) => new(propagator, true, sockets.AllowAutoRedirect, isDerived, null);
+        TransportInfo Seen(DistributedContextPropagator propagator) =>
+            new(new SentBaggage(propagator), true, sockets.AllowAutoRedirect, isDerived, null);
 
         // Handlers of other kinds, such as a mock or a test server, follow no redirects.
         TransportInfo Unseen(DistributedContextPropagator? propagator, string cause)
@@ -137,41 +130,11 @@ internal sealed class TransportInfo
                 HttpClientHandler handler => handler.AllowAutoRedirect,
                 _ => false,
             };
-            return new TransportInfo(propagator, false, false, isDerived, follows ? cause : null);
+            return new TransportInfo(
+                propagator is null ? null : new SentBaggage(propagator), false, false, isDerived, follows ? cause : null);
         }
     }
-
-    private bool SendsBaggage(DistributedContextPropagator propagator, Activity activity)
-    {
-        if (_baggage is Decision.None)
-        {
-            // Asked without a message, because it writes to the one it is given.
-            var answer = new Answer();
-            NeverThrow.Run((propagator, activity, answer), static state => state.propagator.Inject(
-                state.activity, state.answer, static (carrier, name, _) => ((Answer)carrier!).SendsBaggage |= IsBaggage(name)));
-            _baggage = answer.SendsBaggage ? Decision.Sent : Decision.NotSent;
-        }
-
-        return _baggage is Decision.Sent;
-    }
-
-    /// <summary>True for the header that carries baggage, and for its older name, which .NET 8 still uses.</summary>
-    internal static bool IsBaggage(string name) =>
-        string.Equals(name, RunContext.BaggageHeaderName, StringComparison.OrdinalIgnoreCase)
-        || string.Equals(name, CorrelationContext, StringComparison.OrdinalIgnoreCase);
 
     private TransportInfo WithoutTracking(string cause) =>
-        FollowsRedirects ? new TransportInfo(_propagator, false, false, IsDerived, cause) : this;
-
-    private enum Decision
-    {
-        None,
-        Sent,
-        NotSent,
-    }
-
-    private sealed class Answer
-    {
-        internal bool SendsBaggage { get; set; }
-    }
+        FollowsRedirects ? new TransportInfo(_baggage, false, false, IsDerived, cause) : this;
 }

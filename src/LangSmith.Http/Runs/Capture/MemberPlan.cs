@@ -24,6 +24,8 @@ internal sealed class MemberPlan
             _default = RuntimeHelpers.GetUninitializedObject(property.PropertyType);
         if (property.CustomConverter is not null || property.NumberHandling is not null)
             Own = plans.WithContractOf(property);
+        // A converter of the user's may have a form for null.
+        OfNull = Own ?? plans.FindConverted(property.PropertyType);
         ClrName = (property.AttributeProvider as MemberInfo)?.Name ?? property.Name;
         IsExtensionData = property.IsExtensionData;
         MayLoad = !DeclaredType.IsValueType && DeclaredType != typeof(string) && DeclaredType != typeof(byte[]) && !IsPlain(property);
@@ -40,6 +42,9 @@ internal sealed class MemberPlan
 
     /// <summary>The contract if the member has a converter or a form of numbers of its own.</summary>
     internal JsonTypeInfo? Own { get; }
+
+    /// <summary>What writes null; null if nothing of the application's does.</summary>
+    internal JsonTypeInfo? OfNull { get; }
 
     /// <summary>The plan of a declared type that has no other; looked up once.</summary>
     internal TypePlan? Plan { get; set; }

@@ -75,6 +75,9 @@ internal static partial class PayloadSerializer
         {
             TypeInfoResolver = JsonTypeInfoResolver.Combine(options.TypeInfoResolver, Json, DefaultOptions.TypeInfoResolver, application),
         };
+        // Ids of objects would be those of a part.
+        if (ReferenceEquals(options.ReferenceHandler, ReferenceHandler.Preserve))
+            usable.ReferenceHandler = ReferenceHandler.IgnoreCycles;
         // The last: a converter of the user's wins.
         if (!IsOwn(options))
             usable.Converters.Add(new ShortTextConverter());

@@ -39,10 +39,12 @@ internal sealed partial class PayloadWriter
     }
 
     /// <summary>Writes a value by the serializer, or its type's name if the serializer cannot.</summary>
-    internal void WriteWhole(object value, JsonTypeInfo info)
+    internal void WriteWhole(object value, JsonTypeInfo info) => WriteWhole(value, value.GetType(), info);
+
+    private void WriteWhole(object? value, Type declared, JsonTypeInfo info)
     {
         if (TryWriteWhole(value, info, isBuiltIn: false) is { } failure)
-            WriteFailure(value, failure);
+            WriteFailure(value?.GetType() ?? declared, failure);
     }
 
     private void WriteForeign(object value, Action<PayloadWriter, object> write)
@@ -61,7 +63,7 @@ internal sealed partial class PayloadWriter
             _buffer.SetBack(start);
             while (_depth > depth)
                 Close();
-            WriteFailure(value, exception);
+            WriteFailure(value.GetType(), exception);
         }
     }
 
@@ -94,7 +96,7 @@ internal sealed partial class PayloadWriter
             return;
         }
 
-        WriteFailure(value, failure);
+        WriteFailure(value.GetType(), failure);
     }
 
     private void WriteElement(JsonDocument document)
@@ -232,7 +234,7 @@ internal sealed partial class PayloadWriter
         return false;
     }
 
-    private Exception? TryWriteWhole(object value, JsonTypeInfo info, bool isBuiltIn)
+    private Exception? TryWriteWhole(object? value, JsonTypeInfo info, bool isBuiltIn)
     {
         var start = _buffer.Length;
         try
@@ -257,12 +259,12 @@ internal sealed partial class PayloadWriter
         }
     }
 
-    private void WriteFailure(object value, Exception failure)
+    private void WriteFailure(Type type, Exception failure)
     {
         if (failure is BudgetException)
-            CutHere($"(cut: {TypeNames.Get(value.GetType())})");
+            CutHere($"(cut: {TypeNames.Get(type)})");
         else
-            WriteName(value.GetType(), failure);
+            WriteName(type, failure);
     }
 
     private void WriteThrown(Exception exception)

@@ -100,7 +100,10 @@ internal sealed partial class PayloadWriter
     {
         if (value is null)
         {
-            _buffer.Append("null"u8);
+            if (member?.OfNull is { } contract)
+                WriteWhole(null, declared, contract);
+            else
+                _buffer.Append("null"u8);
             return;
         }
 
@@ -120,7 +123,7 @@ internal sealed partial class PayloadWriter
 
         if (member?.Own is { } own)
         {
-            WriteWhole(value, own);
+            WriteWhole(value, declared, own);
             return;
         }
 
@@ -271,7 +274,7 @@ internal sealed partial class PayloadWriter
             if (thrown is null && member.IsExtensionData)
             {
                 if (item is IEnumerable entries)
-                    WriteEntries(entries, typeof(object), ref isFirst);
+                    WriteEntries(entries, typeof(object), null, ref isFirst);
                 continue;
             }
 
@@ -340,11 +343,11 @@ internal sealed partial class PayloadWriter
     {
         _buffer.Append((byte)'{');
         var isFirst = true;
-        WriteEntries(dictionary, declared, ref isFirst);
+        WriteEntries(dictionary, declared, _plans.Options.DictionaryKeyPolicy, ref isFirst);
         _buffer.Append((byte)'}');
     }
 
-    private void WriteEntries(IEnumerable dictionary, Type declared, ref bool isFirst)
+    private void WriteEntries(IEnumerable dictionary, Type declared, JsonNamingPolicy? naming, ref bool isFirst)
     {
         var entries = new Items(dictionary);
         while (entries.MoveNext(out var entry, out var error))
@@ -366,7 +369,7 @@ internal sealed partial class PayloadWriter
             }
 
             var (key, item) = Items.Split(entry!);
-            if (key is not null && TryWriteKey(key))
+            if (key is not null && TryWriteKey(key, naming))
             {
                 WriteValue(item, declared, null);
                 continue;
@@ -388,17 +391,20 @@ internal sealed partial class PayloadWriter
         entries.Dispose();
     }
 
-    private bool TryWriteKey(object key)
+    private bool TryWriteKey(object key, JsonNamingPolicy? naming)
     {
         switch (key)
         {
             case string text:
                 if (text.Length > _buffer.Remaining)
                     return false;
-                WriteKey(_plans.Options.DictionaryKeyPolicy?.ConvertName(text) ?? text);
+                WriteKey(naming?.ConvertName(text) ?? text);
                 return true;
-            case bool or Enum or char:
+            case bool or char:
                 WriteKey(key.ToString()!);
+                return true;
+            case Enum when naming is not null || _plans.Get(key.GetType()).Shape is Shape.Enum:
+                WriteKey(naming?.ConvertName(key.ToString()!) ?? key.ToString()!);
                 return true;
             case int or long or Guid:
                 WriteKey(((IFormattable)key).ToString(null, CultureInfo.InvariantCulture));
@@ -416,7 +422,8 @@ internal sealed partial class PayloadWriter
             return false;
         if (_buffer.Written[start] != '"')
         {
-            var name = Encoding.UTF8.GetString(_buffer.Written[start..]);
+            // An enum's number is no name.
+            var name = key is Enum ? key.ToString() : Encoding.UTF8.GetString(_buffer.Written[start..]);
             _buffer.SetBack(start);
             WriteText(name);
         }

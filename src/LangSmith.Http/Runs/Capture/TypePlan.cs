@@ -173,7 +173,8 @@ internal sealed class TypePlan
     private static bool IsNumberedEnum(Type type, TypePlans plans) =>
         type.IsEnum && plans.IsOwn && !JsonSerializer.IsReflectionEnabledByDefault;
 
-    private static bool IsOfSerializer(JsonTypeInfo info) =>
+    /// <summary>True if a converter of the serializer's or ours writes a type.</summary>
+    internal static bool IsOfSerializer(JsonTypeInfo info) =>
         info.Converter is ShortTextConverter || info.Converter.GetType().Assembly == SystemTextJson;
 
     /// <summary>True if the keys of a dictionary can be names.</summary>

@@ -56,6 +56,10 @@ internal sealed class TypePlans
         }
     }
 
+    /// <summary>The contract of a type that a converter of the user's writes; null if none does.</summary>
+    internal JsonTypeInfo? FindConverted(Type type) =>
+        FindInfo(type, out _) is { Kind: JsonTypeInfoKind.None } info && !TypePlan.IsOfSerializer(info) ? info : null;
+
     // Each public member by its own name, but for those that have no value of their own.
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Only where reflection has found the type's contract to be refused.")]
     [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "Only where reflection has found the type's contract to be refused.")]

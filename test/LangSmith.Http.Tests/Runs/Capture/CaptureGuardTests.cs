@@ -101,10 +101,36 @@ public class CaptureGuardTests
         {
             Any = new List<object> { 1, Corpus.Level.High, "text" },
             Map = new Dictionary<string, object?> { ["BigKey"] = 2, ["None"] = null },
+            Levels = new Dictionary<Corpus.Level, object> { [Corpus.Level.High] = 1 },
+            Days = new Dictionary<DateOnly, object> { [new DateOnly(2026, 1, 2)] = 1 },
+            Extended = new Extended { More = new() { ["BigKey"] = 1 } },
             Fields = new Corpus.Fields { A = 3, B = "b" },
         };
 
         Assert.That(Capture(value, PayloadSerializer.WithResolver(options)), Is.EqualTo(JsonSerializer.Serialize(value, options)));
+    }
+
+    [Test]
+    public void Converter_WithAFormOfNull_WritesIt()
+    {
+        var value = new Open();
+        var options = new JsonSerializerOptions();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(Capture(value, PayloadSerializer.WithResolver(options)), Is.EqualTo(JsonSerializer.Serialize(value, options)));
+            Assert.That(Capture(value), Does.Contain("\"noValue\":\"<>\""));
+        });
+    }
+
+    [Test]
+    public void Options_OfTheUserThatPreserveReferences_WriteNoIds()
+    {
+        var options = PayloadSerializer.WithResolver(new JsonSerializerOptions { ReferenceHandler = ReferenceHandler.Preserve });
+
+        Assert.That(
+            Capture(new object[] { new Corpus.Point(1, 2), new Corpus.Node { Name = "n" } }, options),
+            Is.EqualTo("""[{"X":1,"Y":2},{"Name":"n","Next":null}]"""));
     }
 
     [Test]
@@ -329,7 +355,16 @@ public class CaptureGuardTests
 
         public Dictionary<string, object?>? Map { get; set; }
 
+        public Dictionary<Corpus.Level, object>? Levels { get; set; }
+
+        public Dictionary<DateOnly, object>? Days { get; set; }
+
+        public Extended? Extended { get; set; }
+
         public Corpus.Fields? Fields { get; set; }
+
+        [JsonConverter(typeof(NullAsText))]
+        public object? NoValue { get; set; }
 
         public string? Null { get; set; }
 
@@ -341,6 +376,15 @@ public class CaptureGuardTests
         public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
 
         public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToUpperInvariant());
+    }
+
+    private sealed class NullAsText : JsonConverter<object>
+    {
+        public override bool HandleNull => true;
+
+        public override object? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+
+        public override void Write(Utf8JsonWriter writer, object value, JsonSerializerOptions options) => writer.WriteStringValue($"<{value}>");
     }
 
     private sealed class Changes(List<object> list)

@@ -7,12 +7,12 @@ namespace LangSmith.Http.Tests.Runs.Capture;
 internal static partial class Corpus
 {
     // One for all rows: the machine has many tests at once.
-    private static readonly Lazy<string> Huge = new(static () => string.Concat("begin ", new string('x', 100_000_000)));
+    private static readonly Lazy<string> Huge = new(static () => string.Concat("begin ", new string('x', 50_000_000)));
     private static readonly Lazy<string> HugeToEscape = new(static () => string.Concat("begin ", new string('"', 20_000_000)));
 
     private static IEnumerable<Row> Large =>
     [
-        Cut("100 MB of text", static () => Huge.Value, "\"begin xxx", "(cut: 100000006 characters)"),
+        Cut("100 MB of text", static () => Huge.Value, "\"begin xxx", "(cut: 50000006 characters)"),
         Cut("100 MB of text in a member", static () => new { q = "kept", text = Huge.Value, after = 1 }, "\"q\":\"kept\"", "begin xxx"),
         Cut(
             "100 MB of text in a dictionary", static () => new Dictionary<string, object> { ["q"] = "kept", ["text"] = Huge.Value },

@@ -35,6 +35,11 @@ internal static class ForeignTypes
         "NHibernate.Proxy.INHibernateProxy",
     ];
 
+    private static readonly HashSet<string> LeftAloneTypes = ["System.Collections.Generic.PriorityQueue`2"];
+
+    // A result's value, in a namespace of messages.
+    private static readonly HashSet<string> Problems = ["Microsoft.AspNetCore.Http.HttpValidationProblemDetails"];
+
     private static readonly HashSet<string> TextTypes =
     [
         "System.Index", "System.Range", "System.Text.Rune", "System.Text.RegularExpressions.Regex",
@@ -59,6 +64,10 @@ internal static class ForeignTypes
             return type == typeof(nint) || type == typeof(nuint);
         if (type.IsPointer || type.IsByRefLike || typeof(Delegate).IsAssignableFrom(type) || typeof(MemberInfo).IsAssignableFrom(type))
             return !typeof(Type).IsAssignableFrom(type);
+        if (FindBase(type, Problems) is not null)
+            return false;
+        if (FindBase(type, LeftAloneTypes) is not null)
+            return true;
         for (var candidate = type; candidate is not null && candidate != typeof(object); candidate = candidate.BaseType)
         {
             if (IsIn(candidate.Namespace ?? "") && !typeof(Exception).IsAssignableFrom(candidate))
@@ -196,10 +205,10 @@ internal static class ForeignTypes
         static void WriteOther(PayloadWriter writer, object value)
         {
             var inner = GetValue(value);
-            if (inner is BigInteger or null)
-                writer.WriteValue(inner);
-            else
+            if (ReferenceEquals(inner, value))
                 writer.WriteText(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
+            else
+                writer.WriteValue(inner is Enum number ? Convert.ToDecimal(number, CultureInfo.InvariantCulture) : inner);
         }
 
         [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "If the property was trimmed, the value's text is recorded.")]

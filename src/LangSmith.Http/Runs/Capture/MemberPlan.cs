@@ -14,7 +14,7 @@ internal sealed class MemberPlan
     private readonly object? _default;
 
     [UnconditionalSuppressMessage("Trimming", "IL2072", Justification = "The default of a value type needs no constructor.")]
-    internal MemberPlan(JsonPropertyInfo property, TypePlans plans)
+    internal MemberPlan(JsonPropertyInfo property, JsonTypeInfo owner, TypePlans plans)
     {
         _property = property;
         EncodedName = plans.EncodeName(property.Name);
@@ -22,8 +22,10 @@ internal sealed class MemberPlan
             _condition = plans.Options.DefaultIgnoreCondition;
         if (_condition is JsonIgnoreCondition.WhenWritingDefault && property.PropertyType.IsValueType)
             _default = RuntimeHelpers.GetUninitializedObject(property.PropertyType);
-        if (property.CustomConverter is not null || property.NumberHandling is not null)
-            Own = plans.WithContractOf(property);
+        // Numbers have a form of their own where the serializer may write the member at once.
+        var numbers = property.NumberHandling ?? owner.NumberHandling;
+        if (property.CustomConverter is not null || (numbers is not null && TypePlan.IsClosedType(property.PropertyType, plans, [])))
+            Own = plans.FindContract(property, numbers);
         // A converter of the user's may have a form for null.
         OfNull = Own ?? plans.FindConverted(property.PropertyType);
         ClrName = (property.AttributeProvider as MemberInfo)?.Name ?? property.Name;

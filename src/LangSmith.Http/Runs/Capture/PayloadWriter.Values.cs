@@ -47,24 +47,13 @@ internal sealed partial class PayloadWriter
             WriteFailure(value?.GetType() ?? declared, failure);
     }
 
+    // A foreign value may hold itself.
     private void WriteForeign(object value, Action<PayloadWriter, object> write)
     {
-        var (start, depth) = (_buffer.Length, _depth);
-        try
-        {
-            // A foreign value may hold itself.
-            if (!TryOpen(value))
-                return;
-            write(this, value);
-            Close();
-        }
-        catch (Exception exception)
-        {
-            _buffer.SetBack(start);
-            while (_depth > depth)
-                Close();
-            WriteFailure(value.GetType(), exception);
-        }
+        if (!TryOpen(value))
+            return;
+        write(this, value);
+        Close();
     }
 
     private void WriteEnum(object value)
@@ -84,7 +73,7 @@ internal sealed partial class PayloadWriter
                 WriteElement(element);
                 return;
             case JsonDocument document:
-                WriteElement(document);
+                WriteElement(document.RootElement);
                 return;
         }
 
@@ -99,41 +88,19 @@ internal sealed partial class PayloadWriter
         WriteFailure(value.GetType(), failure);
     }
 
-    private void WriteElement(JsonDocument document)
-    {
-        try
-        {
-            WriteElement(document.RootElement);
-        }
-        catch (ObjectDisposedException exception)
-        {
-            WriteThrown(exception);
-        }
-    }
-
     // The text as it came, if it fits; without the comments and trailing commas that its document may have allowed.
     private void WriteElement(JsonElement element)
     {
-        var start = _buffer.Length;
-        try
-        {
-            if (element.ValueKind is JsonValueKind.Undefined)
-                _buffer.Append("null"u8);
-            else if (RawJson.GetSpan(element) is var utf8 && utf8.Length <= Math.Max(_buffer.Remaining, Short))
-                WriteRaw(element, utf8);
-            else if (element.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
-                WriteElements(element);
-            else if (element.ValueKind is not JsonValueKind.String)
-                CutHere("(cut: number)");
-            else
-                WriteText(GetBeginning(utf8, _buffer.Remaining), utf8.Length - 2);
-        }
-        // Of a document that was disposed.
-        catch (InvalidOperationException exception)
-        {
-            _buffer.SetBack(start);
-            WriteThrown(exception);
-        }
+        if (element.ValueKind is JsonValueKind.Undefined)
+            _buffer.Append("null"u8);
+        else if (RawJson.GetSpan(element) is var utf8 && utf8.Length <= Math.Max(_buffer.Remaining, Short))
+            WriteRaw(element, utf8);
+        else if (element.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
+            WriteElements(element);
+        else if (element.ValueKind is not JsonValueKind.String)
+            CutHere("(cut: number)");
+        else
+            WriteText(GetBeginning(utf8, _buffer.Remaining), utf8.Length - 2);
     }
 
     private void WriteElements(JsonElement element)
@@ -261,7 +228,9 @@ internal sealed partial class PayloadWriter
 
     private void WriteFailure(Type type, Exception failure)
     {
-        if (failure is BudgetException)
+        if (failure is ObjectDisposedException)
+            WriteThrown(failure);
+        else if (failure is BudgetException)
             CutHere($"(cut: {TypeNames.Get(type)})");
         else
             WriteName(type, failure);
@@ -270,6 +239,7 @@ internal sealed partial class PayloadWriter
     private void WriteThrown(Exception exception)
     {
         _error ??= exception;
+        _values++;
         WriteText($"(threw {TypeNames.Get(exception.GetType())})");
     }
 

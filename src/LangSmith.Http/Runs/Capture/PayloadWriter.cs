@@ -48,7 +48,7 @@ internal sealed partial class PayloadWriter
         writer.Begin(options, maxBytes);
         try
         {
-            writer.WriteRoot(value);
+            writer.WriteValue(value);
             var json = writer._buffer.Written;
             return new Captured(
                 name.IsEmpty || JsonPayload.IsObjectText(json) ? json.ToArray() : PayloadSerializer.Wrap(name, json),
@@ -59,20 +59,6 @@ internal sealed partial class PayloadWriter
         {
             writer.End();
             s_idle = writer;
-        }
-    }
-
-    private void WriteRoot(object? value)
-    {
-        try
-        {
-            WriteValue(value);
-        }
-        catch (Exception exception)
-        {
-            // The traced call is not to fail for what is handed over.
-            _buffer.SetBack(0);
-            WriteName(value!.GetType(), exception);
         }
     }
 
@@ -96,7 +82,25 @@ internal sealed partial class PayloadWriter
         (_depth, _values, _isCut, _isEndMarked, _error) = (0, 0, false, false, null);
     }
 
+    // The traced call is not to fail for what is handed over, and a value that fails costs no other.
     private void WriteValue(object? value, Type declared, MemberPlan? member)
+    {
+        var (start, depth) = (_buffer.Length, _depth);
+        try
+        {
+            _values++;
+            WriteGuarded(value, declared, member);
+        }
+        catch (Exception exception)
+        {
+            _buffer.SetBack(start);
+            while (_depth > depth)
+                Close();
+            WriteFailure(value?.GetType() ?? declared, exception);
+        }
+    }
+
+    private void WriteGuarded(object? value, Type declared, MemberPlan? member)
     {
         if (value is null)
         {
@@ -107,7 +111,6 @@ internal sealed partial class PayloadWriter
             return;
         }
 
-        _values++;
         if (value is string text && _plans.IsOwn)
         {
             WriteText(text);
@@ -138,7 +141,7 @@ internal sealed partial class PayloadWriter
         }
         else if (plan.Info?.PolymorphismOptions is { } options && TryFindDiscriminator(options, type, out var discriminator))
         {
-            WriteObject(value, plan, options, discriminator);
+            WriteObject(value, plan, options, discriminator, plan.LazyLoading);
             return;
         }
 
@@ -172,7 +175,7 @@ internal sealed partial class PayloadWriter
         switch (plan.Shape)
         {
             case Shape.Object:
-                WriteObject(value, plan, null, null);
+                WriteObject(value, plan, null, null, plan.LazyLoading);
                 return;
             case var _ when !MayEnumerate(value, plan):
                 WriteName(plan.Type, new NotSupportedException("What the collection was made over is not enumerated."));
@@ -196,7 +199,7 @@ internal sealed partial class PayloadWriter
         {
             if (TryFindDiscriminator(options, value.GetType(), out var discriminator))
             {
-                WriteObject(value, plan, options, discriminator);
+                WriteObject(value, plan, options, discriminator, plan.LazyLoading);
                 return true;
             }
 
@@ -211,7 +214,8 @@ internal sealed partial class PayloadWriter
         }
         else if (!_plans.IsOwn && contract.Shape is Shape.Object && plan.Shape is Shape.Object)
         {
-            plan = contract;
+            WriteObject(value, contract, null, null, plan.LazyLoading);
+            return true;
         }
 
         return false;
@@ -232,7 +236,8 @@ internal sealed partial class PayloadWriter
         return false;
     }
 
-    private void WriteObject(object value, TypePlan plan, JsonPolymorphismOptions? polymorphism, object? discriminator)
+    private void WriteObject(
+        object value, TypePlan plan, JsonPolymorphismOptions? polymorphism, object? discriminator, LazyLoading? loading)
     {
         if (!TryOpen(value))
             return;
@@ -261,7 +266,7 @@ internal sealed partial class PayloadWriter
             Exception? thrown = callbackError;
             try
             {
-                if (plan.LazyLoading is { } loading && member.MayLoad && !loading.IsLoaded(value, member.ClrName))
+                if (loading is not null && member.MayLoad && !loading.IsLoaded(value, member.ClrName))
                     continue;
                 if (!member.TryGet(value, out item))
                     continue;
@@ -297,7 +302,7 @@ internal sealed partial class PayloadWriter
     {
         if (!TryOpen(value))
             return;
-        WriteList((IEnumerable)value, plan.Element, value is ICollection { Count: var count } ? count : null);
+        WriteList((IEnumerable)value, plan.Element, (value as Array)?.Length);
         Close();
     }
 

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -80,6 +81,10 @@ internal sealed class TypePlan
             JsonTypeInfoKind.Object => CreateObject(type, info, plans),
             // A Memory<T>.
             JsonTypeInfoKind.Enumerable when IsClosedType(type, plans, []) => new TypePlan(type, Shape.Leaf) { Info = info, IsBuiltIn = true },
+            JsonTypeInfoKind.Enumerable when FindToArray(type) is { } toArray => new TypePlan(type, Shape.Foreign)
+            {
+                Foreign = (writer, value) => writer.WriteValue(toArray.Invoke(value, null)),
+            },
             _ when typeof(ITuple).IsAssignableFrom(type) => new TypePlan(type, Shape.Foreign) { Foreign = WriteTuple },
             _ when type.IsEnum => new TypePlan(type, Shape.Enum),
             _ => new TypePlan(type, Shape.Name) { Error = error ?? new NotSupportedException($"{type} has no form in JSON.") },
@@ -113,9 +118,12 @@ internal sealed class TypePlan
         [
             .. info.Properties
                 .Where(property => property.Get is not null && plans.IsWritten(property))
-                .Select(property => new MemberPlan(property, plans)),
+                .Select(property => new MemberPlan(property, info, plans)),
         ],
     };
+
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "If the method was trimmed, the type's name is recorded.")]
+    private static MethodInfo? FindToArray(Type type) => type.GetMethod("ToArray", []);
 
     // A tuple needs no contract.
     private static void WriteTuple(PayloadWriter writer, object value)
@@ -128,7 +136,7 @@ internal sealed class TypePlan
 
     // What a type says of all that its values can reach. A type that holds itself is open: a value may hold a cycle, or be as deep as it
     // likes.
-    private static bool IsClosedType(Type type, TypePlans plans, Dictionary<Type, bool> known)
+    internal static bool IsClosedType(Type type, TypePlans plans, Dictionary<Type, bool> known)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (known.TryGetValue(type, out var isClosed))

@@ -97,9 +97,9 @@ internal sealed class TypePlans
         [(byte)'"', .. JsonEncodedText.Encode(name, Options.Encoder).EncodedUtf8Bytes, (byte)'"', (byte)':'];
 
     /// <summary>The contract of a member's type with the member's own converter and form of numbers.</summary>
-    internal JsonTypeInfo? WithContractOf(JsonPropertyInfo property)
+    internal JsonTypeInfo? FindContract(JsonPropertyInfo property, JsonNumberHandling? numbers)
     {
-        var options = new JsonSerializerOptions(Options) { NumberHandling = property.NumberHandling ?? Options.NumberHandling };
+        var options = new JsonSerializerOptions(Options) { NumberHandling = numbers ?? Options.NumberHandling };
         if (property.CustomConverter is { } converter)
             options.Converters.Insert(0, converter);
         try

@@ -167,53 +167,19 @@ internal static class ForeignTypes
     }
 
     // Objects and arrays are walked. A JRaw is JSON text.
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "Newtonsoft.Json does not support trimming.")]
     private static Action<PayloadWriter, object>? FindNewtonsoftWriter(Type type)
     {
         if (FindBase(type, ["Newtonsoft.Json.Linq.JRaw"]) is not null)
             return static (writer, value) => writer.WriteRaw(value.ToString());
-        if (FindBase(type, ["Newtonsoft.Json.Linq.JValue"]) is null)
+        if (FindBase(type, ["Newtonsoft.Json.Linq.JValue"])?.GetProperty("Value") is not { } property)
             return null;
-        return static (writer, value) =>
+        return (writer, value) =>
         {
-            switch (value is IConvertible convertible ? convertible.GetTypeCode() : TypeCode.Object)
-            {
-                case TypeCode.Empty or TypeCode.DBNull:
-                    writer.WriteValue(null);
-                    break;
-                case TypeCode.Boolean:
-                    writer.WriteValue(((IConvertible)value).ToBoolean(CultureInfo.InvariantCulture));
-                    break;
-                case >= TypeCode.SByte and <= TypeCode.UInt64:
-                    writer.WriteRaw(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
-                    break;
-                case TypeCode.Single or TypeCode.Double:
-                    writer.WriteValue(((IConvertible)value).ToDouble(CultureInfo.InvariantCulture));
-                    break;
-                case TypeCode.Decimal:
-                    writer.WriteValue(((IConvertible)value).ToDecimal(CultureInfo.InvariantCulture));
-                    break;
-                case TypeCode.DateTime:
-                    writer.WriteValue(((IConvertible)value).ToDateTime(CultureInfo.InvariantCulture));
-                    break;
-                default:
-                    WriteOther(writer, value);
-                    break;
-            }
+            var inner = property.GetValue(value);
+            // As Newtonsoft.Json writes it.
+            writer.WriteValue(inner is Enum number ? Convert.ToDecimal(number, CultureInfo.InvariantCulture) : inner);
         };
-
-        // A JValue's text is empty for null.
-        static void WriteOther(PayloadWriter writer, object value)
-        {
-            var inner = GetValue(value);
-            if (ReferenceEquals(inner, value))
-                writer.WriteText(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
-            else
-                writer.WriteValue(inner is Enum number ? Convert.ToDecimal(number, CultureInfo.InvariantCulture) : inner);
-        }
-
-        [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "If the property was trimmed, the value's text is recorded.")]
-        static object? GetValue(object value) =>
-            value.GetType().GetProperty("Value") is { } property ? property.GetValue(value) : value;
     }
 
     // Types that write themselves, such as OpenAI's ChatCompletion. Their package has a converter for them.

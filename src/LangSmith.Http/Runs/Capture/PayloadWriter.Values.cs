@@ -93,7 +93,8 @@ internal sealed partial class PayloadWriter
     {
         if (element.ValueKind is JsonValueKind.Undefined)
             _buffer.Append("null"u8);
-        else if (RawJson.GetSpan(element) is var utf8 && utf8.Length <= Math.Max(_buffer.Remaining, Short))
+        else if (RawJson.GetSpan(element) is var utf8 && utf8.Length <= Math.Max(_buffer.Remaining, Short)
+            && (element.ValueKind is JsonValueKind.String || TryCount(utf8)))
             WriteRaw(element, utf8);
         else if (element.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
             WriteElements(element);
@@ -212,7 +213,7 @@ internal sealed partial class PayloadWriter
             // A converter may write nothing, or text that is no JSON.
             if (!isBuiltIn)
                 RawJson.Validate(_buffer.Written[start..].ToArray());
-            if (_buffer.Remaining >= 0)
+            if (_buffer.Remaining >= 0 && (!isBuiltIn || TryCount(_buffer.Written[start..])))
                 return null;
             _buffer.SetBack(start);
             return OverBudget;
@@ -224,6 +225,16 @@ internal sealed partial class PayloadWriter
             _buffer.SetBack(start);
             return exception;
         }
+    }
+
+    // About as many as there are commas.
+    private bool TryCount(ReadOnlySpan<byte> json)
+    {
+        var count = json.Count((byte)',');
+        if (count > MaxValues - _values)
+            return false;
+        _values += count;
+        return true;
     }
 
     private void WriteFailure(Type type, Exception failure)

@@ -80,7 +80,6 @@ internal sealed class TypePlan
             JsonTypeInfoKind.None => new TypePlan(type, Shape.Leaf) { Info = info, IsBuiltIn = true },
             JsonTypeInfoKind.Object => CreateObject(type, info, plans),
             // A Memory<T>.
-            JsonTypeInfoKind.Enumerable when IsClosedType(type, plans, []) => new TypePlan(type, Shape.Leaf) { Info = info, IsBuiltIn = true },
             JsonTypeInfoKind.Enumerable when FindToArray(type) is { } toArray => new TypePlan(type, Shape.Foreign)
             {
                 Foreign = (writer, value) => writer.WriteValue(toArray.Invoke(value, null)),

@@ -89,6 +89,8 @@ internal sealed class Database : DbContext
 
     public DbSet<Student> Students => Set<Student>();
 
+    public DbSet<Course> Courses => Set<Course>();
+
     public DbSet<Blog> Blogs => Set<Blog>();
 
     public DbSet<Post> Posts => Set<Post>();
@@ -100,6 +102,9 @@ internal sealed class Database : DbContext
     internal static Corpus.IOwned Open(Func<Database, object> getValue) => Owned.Create(isSqlite: true, isProxied: true, getValue);
 
     internal static Corpus.IOwned OpenPlain(Func<Database, object> getValue) => Owned.Create(isSqlite: true, isProxied: false, getValue);
+
+    internal static Corpus.IOwned OpenProxiesInMemory(Func<Database, object> getValue) =>
+        Owned.Create(isSqlite: false, isProxied: true, getValue);
 
     internal static Corpus.IOwned OpenInMemory(Func<Database, object> getValue) => Owned.Create(isSqlite: false, isProxied: false, getValue);
 

@@ -6,7 +6,11 @@ namespace LangSmith.Http.Tests.Runs.Capture;
 internal static partial class Corpus
 {
     internal static IEnumerable<Row> Rows =>
-        [.. Values, .. Texts, .. Objects, .. Collections, .. Sequences, .. LeftAlone, .. Foreign, .. Results, .. Entities, .. Large];
+    [
+        .. Values, .. Texts, .. Objects, .. Collections, .. Sequences, .. LeftAlone, .. Foreign, .. Results, .. Entities, .. Large,
+        .. MoreValues, .. MoreTexts, .. MoreObjects, .. MoreCollections, .. ReadOnce, .. MoreLeftAlone, .. MoreForeign, .. MoreResults,
+        .. MoreEntities, .. MoreLarge,
+    ];
 
     /// <summary>Bytes and values of a payload that was cut, with room for the text that says so.</summary>
     private static bool IsCut(string json) => json.Contains("(cut", StringComparison.Ordinal);
@@ -14,6 +18,9 @@ internal static partial class Corpus
     private static Row Json(object? value, string json, string? name = null) => new(name ?? Name(value), () => value, json);
 
     private static Row Json(string name, Func<object?> make, string json, Func<object?, bool>? isUnharmed = null) => new(name, make, json, isUnharmed);
+
+    private static Row Expect(string name, Func<object?> make, Func<string, bool> isAsExpected, Func<object?, bool>? isUnharmed = null) =>
+        new(name, make, null, isUnharmed) { IsAsExpected = isAsExpected };
 
     private static Row Cut(string name, Func<object?> make, params string[] parts) => new(name, make, null)
     {

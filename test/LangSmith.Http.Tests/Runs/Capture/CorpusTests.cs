@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 
 namespace LangSmith.Http.Tests.Runs.Capture;
 
@@ -35,11 +36,33 @@ public class CorpusTests
         });
     }
 
+    // In one test, because most rows are as quick as the start of a test.
+    [Test]
+    [CancelAfter(120_000)]
+    public void Values_WithTheUsersOptionsAndASmallBudget_FitAndAreUnharmed()
+    {
+        const int bytes = 16 * 1024;
+        var users = PayloadSerializer.WithResolver(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower });
+        Assert.Multiple(() =>
+        {
+            foreach (var row in Corpus.Rows)
+            {
+                var made = row.Make();
+                using var owner = made as Corpus.IOwned;
+                var json = PayloadSerializer.Serialize(owner is null ? made : owner.Value, users, bytes).Json;
+                Assert.That(owner?.Queries ?? 0, Is.Zero, row.Name);
+                Assert.That(json, Has.Length.LessThanOrEqualTo(bytes + Mark), row.Name);
+                Assert.That(() => RawJson.Parse(json), Throws.Nothing, row.Name);
+                Assert.That(row.IsUnharmed?.Invoke(made), Is.Not.False, row.Name);
+            }
+        });
+    }
+
     [Test]
     public void Corpus_Rows_AreManyAndHaveNamesOfTheirOwn()
     {
         var names = Corpus.Rows.Select(static row => row.Name).ToList();
 
-        Assert.That(names, Has.Count.GreaterThan(200).And.Unique);
+        Assert.That(names, Has.Count.GreaterThan(800).And.Unique);
     }
 }

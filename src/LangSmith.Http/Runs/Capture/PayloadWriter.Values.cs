@@ -94,7 +94,7 @@ internal sealed partial class PayloadWriter
         if (element.ValueKind is JsonValueKind.Undefined)
             _buffer.Append("null"u8);
         else if (RawJson.GetSpan(element) is var utf8 && utf8.Length <= Math.Max(_buffer.Remaining, Short)
-            && (element.ValueKind is JsonValueKind.String || TryCount(utf8)))
+            && (element.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array) || TryCount(utf8)))
             WriteRaw(element, utf8);
         else if (element.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
             WriteElements(element);

@@ -154,6 +154,8 @@ internal sealed partial class PayloadWriter
 
     private void WriteText(ReadOnlySpan<char> text, int total, string unit = "characters")
     {
+        if (text.Length == total && text.Length <= MaxChunk && TryWriteShort(text))
+            return;
         _buffer.Append((byte)'"');
         var length = text.Length;
         var isCut = false;
@@ -177,6 +179,21 @@ internal sealed partial class PayloadWriter
         }
 
         _buffer.Append((byte)'"');
+    }
+
+    // Most texts are short, fit and need no escapes.
+    private bool TryWriteShort(ReadOnlySpan<char> text)
+    {
+        var most = (3 * text.Length) + 2;
+        if (most > _buffer.Remaining)
+            return false;
+        var quoted = _buffer.GetSpan(most);
+        var length = Encoding.UTF8.GetBytes(text, quoted[1..]);
+        if (_encoder.FindFirstCharacterToEncodeUtf8(quoted.Slice(1, length)) >= 0)
+            return false;
+        quoted[0] = quoted[length + 1] = (byte)'"';
+        _buffer.Advance(length + 2);
+        return true;
     }
 
     private bool TryWriteChunk(ReadOnlySpan<char> text, bool mayPassLimit = false)

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -100,6 +101,8 @@ internal sealed partial class PayloadWriter
         }
     }
 
+    // A call for each value of a large payload is seen.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void WriteGuarded(object? value, Type declared, MemberPlan? member)
     {
         if (value is null)

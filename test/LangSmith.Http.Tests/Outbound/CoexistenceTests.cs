@@ -102,6 +102,54 @@ public sealed class CoexistenceTests : TwoOrigins
     }
 
     [Test]
+    public async Task Send_ObserverWantsEverySecondRequest_NothingFollowsARedirect([Values] bool isAsync)
+    {
+        using var observer = new EverySecond();
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler());
+
+        for (var i = 0; i < 10; i++)
+        {
+            var received = await SendAsync(handler, "/redirect-other", isAsync: isAsync);
+            Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
+        }
+    }
+
+    [Test]
+    public async Task Send_HandlerBelowWasInUse_ARedirectFollowedAboveCarriesNothing([Values] Follow follow, [Values] bool isAsync)
+    {
+        if (follow is Follow.NewMessage)
+            return;
+        var shared = new RetryHandler { InnerHandler = new SocketsHttpHandler { AllowAutoRedirect = false } };
+        await SendAsync(shared, "/ok");
+        using var scope = Tracer.StartRun("ask");
+        using var chain = new RedirectingHandler(follow) { InnerHandler = new LangSmithPropagationHandler(shared) };
+
+        var received = await SendAsync(chain, "/redirect-other", isAsync: isAsync);
+
+        Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
+    }
+
+    [Test]
+    public async Task Send_PassThroughPropagator_SendsWhatTheRootHas([Values] bool redirects)
+    {
+        using var root = new Activity("root").Start();
+        root.AddBaggage("tenant", "7");
+        using var child = new Activity("child").Start();
+        child.AddBaggage("secret", "s");
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler
+        {
+            ActivityHeadersPropagator = DistributedContextPropagator.CreatePassThroughPropagator(),
+            AllowAutoRedirect = redirects,
+        });
+
+        var received = await SendAsync(handler, "/ok");
+
+        Assert.That(received.Single()["baggage"].ToString(), Is.EqualTo("langsmith-project=own,tenant=7"));
+    }
+
+    [Test]
     public async Task Send_PropagatorOfTheApplication_ItsMembersArriveAndNoOthers([Values] bool redirects, [Values] bool isAsync)
     {
         using var activity = new Activity("request").Start();
@@ -249,5 +297,33 @@ public sealed class CoexistenceTests : TwoOrigins
             object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) => (traceId, traceState) = (null, null);
 
         public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) => null;
+    }
+
+    private sealed class EverySecond : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>, IDisposable
+    {
+        private readonly List<IDisposable> _subscriptions = [];
+        private int _asked;
+
+        public EverySecond() => _subscriptions.Add(DiagnosticListener.AllListeners.Subscribe(this));
+
+        public void OnNext(DiagnosticListener value)
+        {
+            if (value.Name == "HttpHandlerDiagnosticListener")
+                _subscriptions.Add(value.Subscribe(this, (_, request, _) => request is not null && Interlocked.Increment(ref _asked) % 2 == 1));
+        }
+
+        public void OnNext(KeyValuePair<string, object?> value)
+        {
+        }
+
+        public void OnCompleted()
+        {
+        }
+
+        public void OnError(Exception error)
+        {
+        }
+
+        public void Dispose() => _subscriptions.ForEach(static subscription => subscription.Dispose());
     }
 }

@@ -92,10 +92,8 @@ internal static class PropagatorActivation
         if (s_isAskingOthers || request is not HttpRequestMessage message || name != RequestActivityName
             || Activity.Current is not null || !RequestTracking.Concerns(message, IsBelowDerived.Value))
             return false;
-        // If another subscriber wants it, it is that subscriber's, and its traceparent is real.
-        if (Finder.IsWantedByOthers(message))
-            return false;
-        (s_wanted ??= new WeakReference<HttpRequestMessage>(message)).SetTarget(message);
+        // If another subscriber wants it, too, its traceparent is real. Each predicate is asked once: it may answer differently next time.
+        (s_wanted ??= new WeakReference<HttpRequestMessage>(message)).SetTarget(Finder.IsWantedByOthers(message) ? null! : message);
         return true;
     }
 

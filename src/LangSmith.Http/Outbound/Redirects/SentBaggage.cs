@@ -9,8 +9,12 @@ internal sealed class SentBaggage(DistributedContextPropagator propagator)
 {
     private const string CorrelationContext = "Correlation-Context";
 
-    // The runtime's own send all members or none. One of the application's may leave some out.
-    private readonly bool _isOfRuntime = propagator.GetType().Assembly == typeof(DistributedContextPropagator).Assembly;
+    private static readonly Type PassThrough = DistributedContextPropagator.CreatePassThroughPropagator().GetType();
+
+    // The runtime's own send all members or none, but for the one that passes through what the root has. One of the application's
+    // may leave some out.
+    private readonly bool _isOfRuntime = propagator.GetType().Assembly == typeof(DistributedContextPropagator).Assembly
+        && propagator.GetType() != PassThrough;
 
     // What one of the runtime's did with the first activity that had baggage.
     private volatile Decision _decision;

@@ -36,8 +36,8 @@ internal sealed class TransportInfo
     internal string? RedirectsUnseenBecause { get; }
 
     /// <summary>
-    /// True if there is no <see cref="RedirectTrackingHandler"/>, because the propagation handler is directly above a primary
-    /// handler that touches no headers. It then looks at responses itself.
+    /// True if there is no <see cref="RedirectTrackingHandler"/>: the propagation handler is directly above a primary handler that
+    /// touches no headers, or a handler below it takes no new inner handler. It then looks at responses itself.
     /// </summary>
     internal bool IsWatchedByHandler { get; private set; }
 
@@ -135,6 +135,10 @@ internal sealed class TransportInfo
         }
     }
 
+    // Only the propagation handler is left to look at responses: a handler above it may follow a redirect.
     private TransportInfo WithoutTracking(string cause) =>
-        FollowsRedirects ? new TransportInfo(_baggage, false, false, IsDerived, cause) : this;
+        new(_baggage, !FollowsRedirects && CallsPropagator, false, IsDerived, FollowsRedirects ? cause : RedirectsUnseenBecause)
+        {
+            IsWatchedByHandler = true,
+        };
 }

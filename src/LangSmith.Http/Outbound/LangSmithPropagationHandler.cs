@@ -164,11 +164,9 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
             return Refuse(request, transport, OutboundReason.OverBudget);
 
         // The activity's baggage is merged here, not only by the propagator, so that a handler below can sign the line.
-        var fromActivity = transport.FindBaggage();
+        var fromActivity = transport.FindBaggage(request);
         // Track state only if the message will be touched again.
-        if (transport.FollowsRedirects
-            || (transport.CallsPropagator && PropagatorActivation.MayRun(request))
-            || RequestTracking.SawRedirect(headers.Trace))
+        if (IsTouchedBelow(request, transport) || RequestTracking.SawRedirect(headers.Trace))
             RequestTracking.Write(request, headers, policy, fromActivity);
         else
             HeaderWriter.Write(request, headers, last: null, fromActivity, isNewAttempt: true);
@@ -188,18 +186,18 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         return RequestTracking.WasRedirectedTo(request, uri) ? OutboundReason.Redirected : null;
     }
 
+    private static bool IsTouchedBelow(HttpRequestMessage request, TransportInfo transport) =>
+        transport.FollowsRedirects || (transport.CallsPropagator && PropagatorActivation.MayRun(request));
+
     private OutboundReason Refuse(HttpRequestMessage request, TransportInfo transport, OutboundReason reason)
     {
         if (reason is OutboundReason.TargetNotAllowed && request.RequestUri is { IsAbsoluteUri: true } uri)
             _client.LogRefusedTarget(uri);
-        // A redirect may lead back to where the headers may go.
-        if (reason is not OutboundReason.Redirected)
-        {
-            // The runtime would write langsmith-* members that an outside caller got into the activity's baggage.
-            var isRelayed = transport.CallsPropagator && transport.FindBaggage() is not null;
-            if (isRelayed || RequestTracking.TryGetHeaders(request, out _))
-                RequestTracking.Silence(request);
-        }
+        // The activity, or OpenTelemetry, may write langsmith-* members of an outside caller below. A redirect of a tracked message may
+        // lead back to where the headers may go.
+        var isTracked = RequestTracking.TryGetHeaders(request, out _);
+        if (isTracked ? reason is not OutboundReason.Redirected : IsTouchedBelow(request, transport))
+            RequestTracking.Silence(request);
 
         if (RuntimeInternals.HasHeaders(request))
             HeaderWriter.Remove(request);

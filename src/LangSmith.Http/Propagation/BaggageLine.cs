@@ -124,6 +124,7 @@ internal static class BaggageLine
     internal static string? GetActivityMembers(IEnumerable<KeyValuePair<string, string?>> baggage, string? foreign, out bool isCut)
     {
         isCut = false;
+        var isText = baggage is BaggageText;
         StringBuilder? line = null;
         // The first key needs no set, and most activities have no second one.
         HashSet<string>? keys = foreign is null ? null : GetKeys(foreign);
@@ -138,32 +139,18 @@ internal static class BaggageLine
             first ??= key;
             if (keys?.Add(key) == false)
                 continue;
-            var encoded = Uri.EscapeDataString(value ?? "");
+            var text = isText ? value! : $"{key}={Uri.EscapeDataString(value ?? "")}";
             line ??= new StringBuilder();
-            if (members++ == MaxActivityMembers || (foreign?.Length ?? 0) + line.Length + key.Length + encoded.Length + 2 > MaxBytes)
+            if (members++ == MaxActivityMembers || (foreign?.Length ?? 0) + line.Length + text.Length + 1 > MaxBytes)
             {
                 isCut = true;
                 break;
             }
 
-            Append(line, key).Append('=').Append(encoded);
+            Append(line, text);
         }
 
         return line is { Length: > 0 } ? line.ToString() : null;
-    }
-
-    /// <summary>The members of a line, decoded and without their properties.</summary>
-    internal static List<KeyValuePair<string, string?>> GetPairs(string line)
-    {
-        var pairs = new List<KeyValuePair<string, string?>>();
-        foreach (var member in Members(line))
-        {
-            var value = member.Text[Math.Min(member.Text.IndexOf('=') + 1, member.Text.Length)..];
-            var end = value.IndexOf(';');
-            pairs.Add(new(member.Key.ToString(), Uri.UnescapeDataString((end < 0 ? value : value[..end]).Trim().ToString())));
-        }
-
-        return pairs;
     }
 
     /// <summary>Ours, then theirs; null when there is neither.</summary>

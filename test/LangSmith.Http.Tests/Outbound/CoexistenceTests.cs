@@ -44,6 +44,44 @@ public sealed class CoexistenceTests : TwoOrigins
     }
 
     [Test]
+    public async Task Send_RefusedMessageUnderOpenTelemetry_CarriesNoOutsidersMember([Values] bool redirects, [Values] bool isOff)
+    {
+        Sdk.SetDefaultTextMapPropagator(new CompositeTextMapPropagator([new TraceContextPropagator(), new BaggagePropagator()]));
+        Baggage.SetBaggage("langsmith-project", "outsider");
+        using var activities = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "System.Net.Http",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+        };
+        ActivitySource.AddActivityListener(activities);
+        using var subscription = new OnRequestStart(static request => Propagators.DefaultTextMapPropagator.Inject(
+            new PropagationContext(Activity.Current!.Context, Baggage.Current),
+            request,
+            static (message, name, value) =>
+            {
+                message.Headers.Remove(name);
+                message.Headers.Add(name, value);
+            }));
+        try
+        {
+            using var scope = Tracer.StartRun("ask");
+            using var off = isOff ? TracingContext.With(enabled: false) : null;
+            var options = new LangSmithPropagationOptions();
+            if (!isOff)
+                options.Targets.Add("https://elsewhere.example");
+            using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler { AllowAutoRedirect = redirects }, options);
+            var received = await SendAsync(handler, "/redirect-other");
+            Assert.That(received, Has.Length.EqualTo(redirects ? 2 : 1));
+            Assert.That(received.Select(static request => request["baggage"].ToString()), Has.None.Contains("langsmith-"));
+            Assert.That(received.Select(static request => request["traceparent"].Count), Has.All.EqualTo(1));
+        }
+        finally
+        {
+            Baggage.ClearBaggage();
+        }
+    }
+
+    [Test]
     public async Task Send_SomebodyElseWantsTheActivity_ItsTraceparentIsSent()
     {
         using var none = new ActivityListener
@@ -163,8 +201,8 @@ public sealed class CoexistenceTests : TwoOrigins
         Assert.That(
             received.Select(static request => request["baggage"].ToString()),
             Is.EquivalentTo(redirects
-                ? new[] { "langsmith-project=own,tenant=%2A%2A%2A", "langsmith-project=own,tenant=%2A%2A%2A", "tenant=%2A%2A%2A" }
-                : ["langsmith-project=own,tenant=%2A%2A%2A"]));
+                ? new[] { "langsmith-project=own,tenant=***;ttl=60", "langsmith-project=own,tenant=***;ttl=60", "tenant=***;ttl=60" }
+                : ["langsmith-project=own,tenant=***;ttl=60"]));
     }
 
     [TestCase(2000, 1)]
@@ -289,8 +327,11 @@ public sealed class CoexistenceTests : TwoOrigins
 
         public override void Inject(Activity? activity, object? carrier, PropagatorSetterCallback? setter)
         {
-            if (activity?.GetBaggageItem("tenant") is not null)
-                setter?.Invoke(carrier, "baggage", "tenant=***");
+            // The runtime gives it a message.
+            var message = (HttpRequestMessage)carrier!;
+            setter?.Invoke(carrier, "Correlation-Context", "other=1");
+            if (message.RequestUri!.IsLoopback && activity?.GetBaggageItem("tenant") is not null)
+                setter?.Invoke(carrier, "baggage", "tenant=***;ttl=60");
         }
 
         public override void ExtractTraceIdAndState(

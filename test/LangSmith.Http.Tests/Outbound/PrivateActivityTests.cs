@@ -61,7 +61,7 @@ public sealed class PrivateActivityTests : TwoOrigins
 
     [Test]
     public async Task Send_ObserverOfActivitiesThrowsUnderAListener_FailsAsWithoutUs(
-        [Values] bool isAsync, [Values] ActivitySamplingResult sampling)
+        [Values] bool isAsync, [Values] bool onlyForActivities, [Values] ActivitySamplingResult sampling)
     {
         using var listener = new ActivityListener
         {
@@ -72,7 +72,8 @@ public sealed class PrivateActivityTests : TwoOrigins
         using var scope = Tracer.StartRun("ask");
         using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler());
         using var plain = new SocketsHttpHandler();
-        Activity.CurrentChanged += Throw;
+        EventHandler<ActivityChangedEventArgs> observer = onlyForActivities ? ThrowForActivities : Throw;
+        Activity.CurrentChanged += observer;
         try
         {
             var failure = await FailureOf(() => SendAsync(plain, "/redirect-other", isAsync: isAsync));
@@ -83,7 +84,7 @@ public sealed class PrivateActivityTests : TwoOrigins
         }
         finally
         {
-            Activity.CurrentChanged -= Throw;
+            Activity.CurrentChanged -= observer;
         }
     }
 
@@ -113,6 +114,12 @@ public sealed class PrivateActivityTests : TwoOrigins
 
     private static HttpMessageHandler CreatePrimary(bool isHttpClientHandler) =>
         isHttpClientHandler ? new HttpClientHandler() : new SocketsHttpHandler();
+
+    private static void ThrowForActivities(object? sender, ActivityChangedEventArgs change)
+    {
+        if (change.Current is not null)
+            throw new InvalidOperationException("the observer's");
+    }
 
     private static void Throw(object? sender, ActivityChangedEventArgs change) => throw new InvalidOperationException("the observer's");
 

@@ -58,8 +58,8 @@ internal static class PropagatorActivation
         // A user's class would see a private activity.
         if (!transport.IsDerived && !Twin.HasListeners() && Finder.IsUnobserved)
             return StartPrivateActivity();
-        // The runtime will make an activity current, and an observer that throws would fail the request there. It throws here first.
-        Activity.Current = null;
+        // The runtime will make an activity current. An observer that throws then would fail the request; here its exception is caught.
+        StartPrivateActivity().Stop();
         return new SubscriptionScope(transport.IsDerived);
     }
 

@@ -82,8 +82,7 @@ internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner
         string? line = null;
         Inner.Inject(activity, request, (carrier, name, value) =>
         {
-            if (SentBaggage.IsBaggage(name))
-                line = value;
+            SentBaggage.Keep(ref line, name, value);
             if (!string.Equals(name, RunContext.BaggageHeaderName, StringComparison.OrdinalIgnoreCase))
                 setter?.Invoke(carrier, name, value);
         });

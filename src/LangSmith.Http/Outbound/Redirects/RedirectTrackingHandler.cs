@@ -80,7 +80,7 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
             if (!RequestTracking.TryGetHeaders(request, out var headers) && !RequestTracking.TryGuard(request, client.Policy, out headers))
                 return false;
             if (RequestTracking.BeginAttempt(request, headers, uri))
-                RequestTracking.WriteHop(request, headers, Transport.FindBaggage());
+                RequestTracking.WriteHop(request, headers, Transport.FindBaggage(request));
             if (Transport.IsDerived)
                 RequestTracking.BeginAttempt(request, headers, null);
             return Transport.FollowsRedirects && Activity.Current is null;

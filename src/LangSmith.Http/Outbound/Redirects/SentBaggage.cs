@@ -21,45 +21,39 @@ internal sealed class SentBaggage(DistributedContextPropagator propagator)
 
     internal DistributedContextPropagator Propagator { get; } = propagator;
 
-    /// <summary>True for the header that carries baggage, and for its older name, which .NET 8 still uses.</summary>
-    internal static bool IsBaggage(string name) =>
-        string.Equals(name, RunContext.BaggageHeaderName, StringComparison.OrdinalIgnoreCase)
-        || string.Equals(name, CorrelationContext, StringComparison.OrdinalIgnoreCase);
-
-    /// <summary>The members that are sent; null for none.</summary>
-    internal IEnumerable<KeyValuePair<string, string?>>? Find(Activity activity)
+    /// <summary>The members that are sent with a message; null for none.</summary>
+    internal IEnumerable<KeyValuePair<string, string?>>? Find(Activity activity, HttpRequestMessage request)
     {
         if (!activity.Baggage.Any())
             return null;
+        if (!_isOfRuntime)
+            return Choose(activity, Ask(activity, request));
         if (_decision is Decision.None)
-        {
-            var line = Ask(activity);
-            if (!_isOfRuntime)
-                return Choose(activity, line);
-            _decision = line is null ? Decision.NotSent : Decision.Sent;
-        }
-
+            _decision = Ask(activity, request) is null ? Decision.NotSent : Decision.Sent;
         return _decision is Decision.Sent ? activity.Baggage : null;
     }
 
     /// <summary>The members that are sent if the propagator has written this line.</summary>
-    internal IEnumerable<KeyValuePair<string, string?>>? Choose(Activity activity, string? line)
+    internal IEnumerable<KeyValuePair<string, string?>>? Choose(Activity activity, string? line) =>
+        line is null ? null : _isOfRuntime ? activity.Baggage : new BaggageText(line);
+
+    /// <summary>Keeps the line of <c>baggage</c>, or of its older name if there is no other.</summary>
+    internal static void Keep(ref string? line, string name, string value)
     {
-        if (line is null || _isOfRuntime)
-            return line is null ? null : activity.Baggage;
-        return BaggageLine.GetPairs(line);
+        if (string.Equals(name, RunContext.BaggageHeaderName, StringComparison.OrdinalIgnoreCase))
+            line = value;
+        else if (string.Equals(name, CorrelationContext, StringComparison.OrdinalIgnoreCase))
+            line ??= value;
     }
 
-    // Without a message, because it writes to the one it is given.
-    private string? Ask(Activity activity)
+    // With a message like the one that is sent, because a propagator may write to it and decide by it.
+    private string? Ask(Activity activity, HttpRequestMessage request)
     {
-        var answer = new Answer();
-        NeverThrow.Run((Propagator, activity, answer), static state => state.Propagator.Inject(state.activity, state.answer, static (carrier, name, value) =>
-        {
-            if (IsBaggage(name))
-                ((Answer)carrier!).Line = value;
-        }));
-        return answer.Line;
+        string? line = null;
+        using var copy = new HttpRequestMessage(request.Method, request.RequestUri);
+        NeverThrow.Run((Propagator, activity, copy), state =>
+            state.Propagator.Inject(state.activity, state.copy, (_, name, value) => Keep(ref line, name, value)));
+        return line;
     }
 
     private enum Decision
@@ -67,10 +61,5 @@ internal sealed class SentBaggage(DistributedContextPropagator propagator)
         None,
         Sent,
         NotSent,
-    }
-
-    private sealed class Answer
-    {
-        internal string? Line { get; set; }
     }
 }

@@ -83,8 +83,8 @@ internal sealed class TransportInfo
     internal IReadOnlyCollection<string> Fields => _baggage?.Propagator.Fields ?? [];
 
     /// <summary>The members of the current activity's baggage that are sent with requests; null for none.</summary>
-    internal IEnumerable<KeyValuePair<string, string?>>? FindBaggage() =>
-        _baggage is not null && Activity.Current is { } activity ? _baggage.Find(activity) : null;
+    internal IEnumerable<KeyValuePair<string, string?>>? FindBaggage(HttpRequestMessage request) =>
+        _baggage is not null && Activity.Current is { } activity ? _baggage.Find(activity, request) : null;
 
     private static TransportInfo Inspect(HttpMessageHandler? primary, ClientPropagation client)
     {

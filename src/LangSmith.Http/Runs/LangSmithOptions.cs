@@ -109,7 +109,7 @@ public sealed class LangSmithOptions
     /// <item><term>what Newtonsoft.Json, System.ClientModel (OpenAI) and ASP.NET Core (<c>TypedResults</c>) wrap</term>
     /// <description>The JSON they would write; the value inside.</description></item>
     /// <item><term>an object inside itself</term><description><c>null</c> at that place.</description></item>
-    /// <item><term>more than <see cref="MaxPayloadBytes"/>, about 100,000 values or 64 levels</term><description>The beginning, and
+    /// <item><term>more than <see cref="MaxPayloadBytes"/>, 100,000 values or 64 levels</term><description>The beginning, and
     /// <c>(cut: …)</c> where it ends.</description></item>
     /// </list>
     /// <para>Other options are the contract: names, converters, fields, polymorphism and forms of enums are theirs. What is not

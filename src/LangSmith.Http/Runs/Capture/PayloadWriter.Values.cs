@@ -94,7 +94,7 @@ internal sealed partial class PayloadWriter
         if (element.ValueKind is JsonValueKind.Undefined)
             _buffer.Append("null"u8);
         else if (RawJson.GetSpan(element) is var utf8 && utf8.Length <= Math.Max(_buffer.Remaining, Short)
-            && (element.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array) || TryCount(utf8)))
+            && (element.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array) || TryCount(utf8, _buffer.Length)))
             WriteRaw(element, utf8);
         else if (element.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
             WriteElements(element);
@@ -230,7 +230,7 @@ internal sealed partial class PayloadWriter
             // A converter may write nothing, or text that is no JSON.
             if (!isBuiltIn)
                 RawJson.Validate(_buffer.Written[start..].ToArray());
-            if (_buffer.Remaining >= 0 && (!isBuiltIn || TryCount(_buffer.Written[start..])))
+            if (_buffer.Remaining >= 0 && (!isBuiltIn || TryCount(_buffer.Written[start..], start)))
                 return null;
             _buffer.SetBack(start);
             return OverBudget;
@@ -244,14 +244,30 @@ internal sealed partial class PayloadWriter
         }
     }
 
-    // About as many as there are commas.
-    private bool TryCount(ReadOnlySpan<byte> json)
+    // Each value stands behind a comma or is the first of its container. Texts may have commas, too: near the limit they are told apart.
+    private bool TryCount(ReadOnlySpan<byte> json, int start)
     {
-        var count = json.Count((byte)',');
+        var count = json.Count((byte)',') + json.Count((byte)'{') + json.Count((byte)'[');
+        if (count > MaxValues - _values)
+        {
+            _values = CountValues(_buffer.Written[..start]);
+            count = CountValues(json);
+        }
+
         if (count > MaxValues - _values)
             return false;
         _values += count;
         return true;
+    }
+
+    // Of a text that may end anywhere.
+    private static int CountValues(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, isFinalBlock: false, new JsonReaderState(RawJson.ReaderOptions));
+        var count = 0;
+        while (reader.Read())
+            count += reader.TokenType is JsonTokenType.PropertyName or JsonTokenType.EndObject or JsonTokenType.EndArray ? 0 : 1;
+        return count;
     }
 
     private void WriteFailure(Type type, Exception failure)

@@ -36,9 +36,12 @@ internal sealed partial class PayloadWriter
     private int _values;
     private bool _isCut;
     private bool _isEndMarked;
+    private bool _isFull;
     private Exception? _error;
 
-    private bool IsFull => _values >= MaxValues || _buffer.Remaining <= 0;
+    // Estimates are corrected before they count.
+    private bool IsFull => _isFull || _buffer.Remaining <= 0
+        || (_values >= MaxValues && (_values = CountValues(_buffer.Written)) >= MaxValues);
 
     /// <inheritdoc cref="PayloadSerializer.Serialize(object, JsonSerializerOptions, int, ReadOnlySpan{byte})"/>
     internal static Captured Write(object? value, JsonSerializerOptions options, int maxBytes, ReadOnlySpan<byte> name)
@@ -80,7 +83,7 @@ internal sealed partial class PayloadWriter
     {
         Array.Clear(_open, 0, _depth);
         _buffer.Clear();
-        (_depth, _values, _isCut, _isEndMarked, _error) = (0, 0, false, false, null);
+        (_depth, _values, _isCut, _isEndMarked, _isFull, _error) = (0, 0, false, false, false, null);
     }
 
     // The traced call is not to fail for what is handed over, and a value that fails costs no other.
@@ -387,8 +390,8 @@ internal sealed partial class PayloadWriter
             isFirst = wasFirst;
             if (key is string)
             {
-                // Longer than what is left.
-                _values = MaxValues;
+                // The key is longer than what is left.
+                _isFull = true;
                 CutMembers(isFirst);
                 break;
             }

@@ -215,6 +215,19 @@ public class CaptureGuardTests
         Assert.That(recorder.Single("traced").Inputs.Text(), Has.Length.LessThan(17 * 1024).And.Contains("b(cut: 12000 characters)"));
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Texts_FullOfCommas_AreNoValues(bool isClosed)
+    {
+        var texts = Enumerable.Repeat(new string(',', 100), 20_000).ToArray();
+
+        var captured = PayloadSerializer.Serialize(isClosed ? texts : texts.ToArray<object>(), PayloadSerializer.DefaultOptions, PayloadSerializer.DefaultMaxBytes);
+        var records = PayloadSerializer.Serialize(
+            texts.Select(static text => (object)new Corpus.Record(text)).ToList(), PayloadSerializer.DefaultOptions, PayloadSerializer.DefaultMaxBytes);
+
+        Assert.That((captured.IsCut, records.IsCut), Is.EqualTo((false, false)));
+    }
+
     [Test]
     public void Error_OverItsBytes_IsCut()
     {

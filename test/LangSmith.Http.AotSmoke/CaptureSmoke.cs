@@ -12,20 +12,24 @@ internal static class CaptureSmoke
 {
     private static readonly (string Name, object? Value, string Without, string With)[] Table =
     [
-        Same("text", "why?", "\"why?\""), Same("short", (short)1, "1"), Same("uint", 2u, "2"), Same("char", 'c', "\"c\""), Same("decimal", 1.5m, "1.5"),
+        Same("text", "why?", "\"why?\""), Same("short", (short)1, "1"), Same("uint", 2u, "2"), Same("char", 'c', "\"c\""),
+        Same("decimal", 1.5m, "1.5"),
         Same("DateOnly", new DateOnly(2026, 1, 2), "\"2026-01-02\""), Same("Guid", Guid.Empty, "\"00000000-0000-0000-0000-000000000000\""),
         Same("enum", DayOfWeek.Friday, "\"Friday\""), Same("flags", FileAccess.ReadWrite, "\"ReadWrite\""),
-        Same("null", null, "null"), Same("array", new[] { 1, 2 }, "[1,2]"), Same("array of enums", new[] { DayOfWeek.Friday }, "[\"Friday\"]"),
+        Same("null", null, "null"), Same("array", new[] { 1, 2 }, "[1,2]"),
+        Same("array of enums", new[] { DayOfWeek.Friday }, "[\"Friday\"]"),
         Same("List<string>", new List<string> { "a" }, "[\"a\"]"), Same("HashSet<long>", new HashSet<long> { 1 }, "[1]"),
         Same("Dictionary<string, int>", new Dictionary<string, int> { ["a"] = 1 }, "{\"a\":1}"),
         Same("Dictionary<int, string>", new Dictionary<int, string> { [1] = "a" }, "{\"1\":\"a\"}"),
         Same("JsonObject", new JsonObject { ["a"] = 1 }, "{\"a\":1}"), Same("JsonArray", new JsonArray(1, "a"), "[1,\"a\"]"),
         Same("values in a dictionary", new Dictionary<string, object?>
         {
-            ["short"] = (short)1, ["day"] = DayOfWeek.Friday, ["list"] = new List<object> { 'c', new JsonObject { ["a"] = 1 } }, ["none"] = null,
+            ["short"] = (short)1, ["day"] = DayOfWeek.Friday, ["list"] = new List<object> { 'c', new JsonObject { ["a"] = 1 } },
+            ["none"] = null,
         }, "{\"short\":1,\"day\":\"Friday\",\"list\":[\"c\",{\"a\":1}],\"none\":null}"),
         Same("exception", new InvalidOperationException("why"), "\"InvalidOperationException: why\""),
-        Same("Uri", new Uri("https://a.example/"), "\"https://a.example/\""), Same("IPAddress", System.Net.IPAddress.Loopback, "\"127.0.0.1\""),
+        Same("Uri", new Uri("https://a.example/"), "\"https://a.example/\""),
+        Same("IPAddress", System.Net.IPAddress.Loopback, "\"127.0.0.1\""),
         Same("tuple", (1, "a"), "{\"item1\":1,\"item2\":\"a\"}"),
         Same("sequence", Numbers(), "\"Numbers\""),
         Same("lazy", new Lazy<int>(static () => throw new InvalidOperationException()), "\"Lazy<Int32>\""),
@@ -100,7 +104,8 @@ internal static class CaptureSmoke
         throw new InvalidOperationException("The sequence was read.");
     }
 
-    private static (string Name, object? Value, string Without, string With) Same(string name, object? value, string json) => (name, value, json, json);
+    private static (string Name, object? Value, string Without, string With) Same(string name, object? value, string json) =>
+        (name, value, json, json);
 
     private sealed class Warnings : ILoggerProvider, ILogger
     {

@@ -25,9 +25,11 @@ public class CaptureBenchmarks
         ["options"] = new Dictionary<string, object?> { ["stop"] = new[] { "a", "b" }, ["n"] = 1, ["stream"] = true, ["user"] = null },
     };
 
-    private readonly object _entities = Enumerable.Range(0, 10).Select(static i => new Entity { Id = i, Name = $"entity {i}", Parent = new Entity { Id = -i } }).ToList();
+    private readonly object _entities =
+        Enumerable.Range(0, 10).Select(static i => new Entity { Id = i, Name = $"entity {i}", Parent = new Entity { Id = -i } }).ToList();
 
-    private readonly JsonNode _nodes = JsonSerializer.SerializeToNode(Enumerable.Range(0, 10).Select(static i => new { i, text = $"text {i}" }))!;
+    private readonly JsonNode _nodes =
+        JsonSerializer.SerializeToNode(Enumerable.Range(0, 10).Select(static i => new { i, text = $"text {i}" }))!;
 
     [Benchmark(Baseline = true), BenchmarkCategory("closed, small")]
     public byte[] SerializeQuestion() => JsonSerializer.SerializeToUtf8Bytes(_question, Web);

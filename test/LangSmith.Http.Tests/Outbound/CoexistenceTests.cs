@@ -335,9 +335,11 @@ public sealed class CoexistenceTests : TwoOrigins
         }
 
         public override void ExtractTraceIdAndState(
-            object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) => (traceId, traceState) = (null, null);
+            object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) => (traceId,
+            traceState) = (null, null);
 
-        public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) => null;
+        public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) =>
+            null;
     }
 
     private sealed class EverySecond : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>, IDisposable

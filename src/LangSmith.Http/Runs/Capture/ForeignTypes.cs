@@ -30,7 +30,8 @@ internal static class ForeignTypes
     private static readonly HashSet<string> LeftAloneInterfaces =
     [
         "System.IServiceProvider", "System.IAsyncResult", "System.Collections.IEnumerator",
-        "System.Collections.Generic.IAsyncEnumerable`1", "System.Collections.Generic.IAsyncEnumerator`1", "System.Linq.IQueryable", "System.Data.IDataReader", "System.Data.IDbConnection",
+        "System.Collections.Generic.IAsyncEnumerable`1", "System.Collections.Generic.IAsyncEnumerator`1", "System.Linq.IQueryable",
+        "System.Data.IDataReader", "System.Data.IDbConnection",
         "System.Data.IDbCommand", "System.ComponentModel.IListSource", "Microsoft.Extensions.Logging.ILogger",
         "NHibernate.Proxy.INHibernateProxy",
     ];
@@ -104,7 +105,7 @@ internal static class ForeignTypes
             return static (writer, value) => writer.WriteText(((CultureInfo)value).Name);
         if (type == typeof(StringValues))
             return static (writer, value) => WriteStrings(writer, (string?[]?)(StringValues)value);
-        // A subclass of somebody else's may read a request in its overrides.
+        // Only the runtime's: the overrides of another subclass may read a request.
         if (typeof(NameValueCollection).IsAssignableFrom(type) && type.Namespace is "System.Collections.Specialized" or "System.Web")
             return WriteNamesAndValues;
         return FindLazyWriter(type) ?? FindNewtonsoftWriter(type) ?? FindClientModelWriter(type) ?? FindResultWriter(type)

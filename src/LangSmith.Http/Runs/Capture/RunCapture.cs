@@ -28,9 +28,10 @@ internal sealed class RunCapture(IRunRedactor? redactor, Func<(JsonSerializerOpt
             error = $"{error.AsSpan(0, MaxBytes)}(cut: {error.Length} characters)";
         }
 
-        return redactor is null
-            ? error
-            : Redact(RunPart.Error, new JsonPayload(PayloadSerializer.Serialize(error)), static redacted => redacted.GetString()) ?? Withheld;
+        if (redactor is null)
+            return error;
+        var payload = new JsonPayload(PayloadSerializer.Serialize(error));
+        return Redact(RunPart.Error, payload, static redacted => redacted.GetString()) ?? Withheld;
     }
 
     /// <summary>Metadata as it is given to <see cref="TracingContext.With"/>: it is redacted when a run gets it.</summary>

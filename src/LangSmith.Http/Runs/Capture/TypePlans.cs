@@ -61,9 +61,9 @@ internal sealed class TypePlans
         FindInfo(type, out _) is { Kind: JsonTypeInfoKind.None } info && !TypePlan.IsOfSerializer(info) ? info : null;
 
     // Each public member by its own name, but for those that have no value of their own.
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Only where reflection has found the type's contract to be refused.")]
-    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "Only where reflection has found the type's contract to be refused.")]
-    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Only where reflection has found the type's contract to be refused.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Only where reflection is on.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "Only where reflection is on.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Only where reflection is on.")]
     private static JsonTypeInfo? CreateInfo(Type type, JsonSerializerOptions options)
     {
         var info = JsonTypeInfo.CreateJsonTypeInfo(type, options);

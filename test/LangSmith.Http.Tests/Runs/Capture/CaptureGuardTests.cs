@@ -60,8 +60,10 @@ public class CaptureGuardTests
         object[] values =
         [
             Items(), new { items = Items() }, new Dictionary<string, IEnumerable<int>> { ["a"] = Items() }, new List<object> { Items() },
-            new[] { Items() }, new Tuple<IEnumerable<int>>(Items()), new Corpus.Holder { Items = Items() }, new Extended { More = new() { ["a"] = Items() } },
-            (Items(), 1), new Base<IEnumerable<int>> { Value = Items() }, new Queue<IEnumerable<int>>([Items()]), (IReadOnlyList<IEnumerable<int>>)[Items()],
+            new[] { Items() }, new Tuple<IEnumerable<int>>(Items()), new Corpus.Holder { Items = Items() },
+            new Extended { More = new() { ["a"] = Items() } },
+            (Items(), 1), new Base<IEnumerable<int>> { Value = Items() }, new Queue<IEnumerable<int>>([Items()]),
+            (IReadOnlyList<IEnumerable<int>>)[Items()],
         ];
         foreach (var value in values)
             Capture(value, options);
@@ -190,7 +192,9 @@ public class CaptureGuardTests
         Assert.Multiple(() =>
         {
             Assert.That(read, Is.EqualTo(100));
-            Assert.That(recorder.Single("stream").Outputs.Text(), Has.Length.InRange(15_000, 17 * 1024).And.EndsWith("""x","(cut: 100 elements)"]}"""));
+            Assert.That(
+                recorder.Single("stream").Outputs.Text(),
+                Has.Length.InRange(15_000, 17 * 1024).And.EndsWith("""x","(cut: 100 elements)"]}"""));
         });
 
         static async IAsyncEnumerable<string> Elements()
@@ -223,7 +227,8 @@ public class CaptureGuardTests
 
         var captured = PayloadSerializer.Serialize(isClosed ? texts : texts.ToArray<object>(), PayloadSerializer.DefaultOptions, PayloadSerializer.DefaultMaxBytes);
         var records = PayloadSerializer.Serialize(
-            texts.Select(static text => (object)new Corpus.Record(text)).ToList(), PayloadSerializer.DefaultOptions, PayloadSerializer.DefaultMaxBytes);
+            texts.Select(static text => (object)new Corpus.Record(text)).ToList(), PayloadSerializer.DefaultOptions,
+            PayloadSerializer.DefaultMaxBytes);
 
         Assert.That((captured.IsCut, records.IsCut), Is.EqualTo((false, false)));
     }
@@ -386,18 +391,22 @@ public class CaptureGuardTests
 
     private sealed class Shouting : JsonConverter<string>
     {
-        public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+        public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            throw new NotSupportedException();
 
-        public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToUpperInvariant());
+        public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value.ToUpperInvariant());
     }
 
     private sealed class NullAsText : JsonConverter<object>
     {
         public override bool HandleNull => true;
 
-        public override object? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+        public override object? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            throw new NotSupportedException();
 
-        public override void Write(Utf8JsonWriter writer, object value, JsonSerializerOptions options) => writer.WriteStringValue($"<{value}>");
+        public override void Write(Utf8JsonWriter writer, object value, JsonSerializerOptions options) =>
+            writer.WriteStringValue($"<{value}>");
     }
 
     private sealed class Changes(List<object> list)

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace LangSmith.Http.Tests.Runs.Capture;
 
-/// <summary>Counts what runs while a value is captured, wherever the value is held and whatever the budget.</summary>
+/// <summary>Counts the getters, enumerators and factories that run while a value is captured.</summary>
 [TestFixture]
 public class CaptureProbeTests
 {

@@ -106,7 +106,8 @@ internal sealed class Database : DbContext
     internal static Corpus.IOwned OpenProxiesInMemory(Func<Database, object> getValue) =>
         Owned.Create(isSqlite: false, isProxied: true, getValue);
 
-    internal static Corpus.IOwned OpenInMemory(Func<Database, object> getValue) => Owned.Create(isSqlite: false, isProxied: false, getValue);
+    internal static Corpus.IOwned OpenInMemory(Func<Database, object> getValue) =>
+        Owned.Create(isSqlite: false, isProxied: false, getValue);
 
     internal DbDataReader Read(string sql)
     {
@@ -132,7 +133,8 @@ internal sealed class Database : DbContext
             options.UseSqlite(_connection);
     }
 
-    protected override void OnModelCreating(ModelBuilder model) => model.Entity<Student>().HasMany(static s => s.Courses).WithMany(static c => c.Students);
+    protected override void OnModelCreating(ModelBuilder model) =>
+        model.Entity<Student>().HasMany(static s => s.Courses).WithMany(static c => c.Students);
 
     private void Fill()
     {

@@ -13,7 +13,7 @@ using OpenAI.Chat;
 
 namespace LangSmith.Http.Tests.Runs.Capture;
 
-/// <summary>What is left alone, and types of other packages.</summary>
+/// <summary>Values that become their type's name, and types of other packages.</summary>
 internal static partial class Corpus
 {
     private static IEnumerable<Row> LeftAlone =>
@@ -123,7 +123,8 @@ internal static partial class Corpus
         return request;
     }
 
-    private static Microsoft.AspNetCore.Http.HttpResults.Results<Microsoft.AspNetCore.Http.HttpResults.Ok<Dictionary<string, int>>, Microsoft.AspNetCore.Http.HttpResults.NotFound> Either() =>
+    private static Microsoft.AspNetCore.Http.HttpResults.Results<Microsoft.AspNetCore.Http.HttpResults.Ok<Dictionary<string, int>>,
+    Microsoft.AspNetCore.Http.HttpResults.NotFound> Either() =>
         TypedResults.Ok(new Dictionary<string, int> { ["a"] = 1 });
 
     private static DataTable Table()
@@ -169,7 +170,8 @@ internal static partial class Corpus
 
         public override BinaryData BufferContent(CancellationToken cancellationToken = default) => throw new InvalidOperationException();
 
-        public override ValueTask<BinaryData> BufferContentAsync(CancellationToken cancellationToken = default) => throw new InvalidOperationException();
+        public override ValueTask<BinaryData> BufferContentAsync(CancellationToken cancellationToken = default) =>
+            throw new InvalidOperationException();
 
         public override void Dispose()
         {

@@ -123,7 +123,8 @@ internal static partial class Corpus
 
     private static Node Deep(int depth) => new() { Name = "n", Next = depth == 0 ? null : Deep(depth - 1) };
 
-    private static Dictionary<string, object?> DeepDictionary(int depth) => new() { ["d"] = depth == 0 ? null : DeepDictionary(depth - 1) };
+    private static Dictionary<string, object?> DeepDictionary(int depth) =>
+        new() { ["d"] = depth == 0 ? null : DeepDictionary(depth - 1) };
 
     private static Fork Diamond(int steps) => steps == 0 ? new Fork() : Both(Diamond(steps - 1));
 
@@ -186,9 +187,11 @@ internal static partial class Corpus
 
     internal sealed class LevelAsNumber : JsonConverter<Level>
     {
-        public override Level Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+        public override Level Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            throw new NotSupportedException();
 
-        public override void Write(Utf8JsonWriter writer, Level value, JsonSerializerOptions options) => writer.WriteNumberValue((int)value);
+        public override void Write(Utf8JsonWriter writer, Level value, JsonSerializerOptions options) =>
+            writer.WriteNumberValue((int)value);
     }
 
     internal sealed class WithExtension
@@ -282,7 +285,8 @@ internal static partial class Corpus
     internal sealed class Converter<T> : JsonConverter<T>
         where T : IConverts
     {
-        public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+        public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            throw new NotSupportedException();
 
         public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => value.Write(writer);
     }

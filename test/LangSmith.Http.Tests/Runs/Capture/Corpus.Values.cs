@@ -50,8 +50,10 @@ internal static partial class Corpus
         Json("JsonValue of a sequence", static () => JsonValue.Create(Once()), "\"Once\""),
         Json("JsonObject with a sequence", static () => new JsonObject { ["q"] = "kept", ["s"] = JsonValue.Create(Once()) }, "{\"q\":\"kept\",\"s\":\"Once\"}"),
         Json(JsonNode.Parse("{\"a\":{\"b\":[1.50,\"t\",true,null,\"\\ud83d\"]}}"), "{\"a\":{\"b\":[1.50,\"t\",true,null,\"\\ud83d\"]}}", "JsonObject of text"),
-        Json(new ReadOnlyMemory<float>([1.5f, 2]), "[1.5,2]", "ReadOnlyMemory"), Json(new Memory<byte>([1, 2, 3]), "\"AQID\"", "Memory of bytes"),
-        Json("text".AsMemory(), "\"text\"", "Memory of characters"), Json(new { vector = new ReadOnlyMemory<float>([1]) }, "{\"vector\":[1]}"),
+        Json(new ReadOnlyMemory<float>([1.5f, 2]), "[1.5,2]", "ReadOnlyMemory"),
+        Json(new Memory<byte>([1, 2, 3]), "\"AQID\"", "Memory of bytes"),
+        Json("text".AsMemory(), "\"text\"", "Memory of characters"),
+        Json(new { vector = new ReadOnlyMemory<float>([1]) }, "{\"vector\":[1]}"),
         Json("a number of 40,000 bytes", static () => BigInteger.One << 320_000, "\"(cut: a number of 40001 bytes)\""),
     ];
 

@@ -17,7 +17,8 @@ internal static partial class Corpus
 
     private static Row Json(object? value, string json, string? name = null) => new(name ?? Name(value), () => value, json);
 
-    private static Row Json(string name, Func<object?> make, string json, Func<object?, bool>? isUnharmed = null) => new(name, make, json, isUnharmed);
+    private static Row Json(string name, Func<object?> make, string json, Func<object?, bool>? isUnharmed = null) =>
+        new(name, make, json, isUnharmed);
 
     private static Row Expect(string name, Func<object?> make, Func<string, bool> isAsExpected, Func<object?, bool>? isUnharmed = null) =>
         new(name, make, null, isUnharmed) { IsAsExpected = isAsExpected };

@@ -29,7 +29,7 @@ internal sealed record Caller(string Topic, string Story)
                 new(RunContext.TraceHeaderName, ForgedRun),
                 new("Correlation-Context", "langsmith-project=forged,tenant=7,langsmith-tags=forged"),
             ],
-            Baggage = "tenant=7",
+            Baggage = "tenant = 7", // so .NET writes it as baggage
         },
         new("tides", "a caller with a W3C trace and baggage of its own")
         {

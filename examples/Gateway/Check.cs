@@ -14,7 +14,7 @@ internal sealed record Check(string What, IReadOnlyList<string> Broken)
         For(exchanges, "nothing that was forged got behind the gateway", it => !it.Received.Any(Caller.IsForged)),
         For(exchanges, "the internal service received one langsmith-trace: that of the gateway's own run",
             it => it.Lines(RunContext.TraceHeaderName).SequenceEqual([it.Trace?.Root?.DottedOrder])),
-        For(exchanges, "one line of baggage: the gateway's project, then the caller's tenant=7 as it was sent",
+        For(exchanges, "one line of baggage: the gateway's project, then the caller's tenant=7",
             it => it.Lines(RunContext.BaggageHeaderName).SequenceEqual([it.Caller.Baggage is { } foreign ? $"langsmith-project=edge,{foreign}" : "langsmith-project=edge"])),
         For(exchanges, "the W3C trace goes on", it => it.Lines("traceparent").SingleOrDefault()?.StartsWith(it.Caller.TraceParent, StringComparison.Ordinal) == true),
         For(exchanges, "each trace begins at the gateway and goes on in the internal service",

@@ -43,7 +43,7 @@ public class TrackedHandlerBenchmarks
     {
         Samples.EnterRun();
         new Activity("request").Start();
-        var primary = new StubAboveSockets(new RedirectAwarePropagator(DistributedContextPropagator.Current, Client));
+        var primary = new StubAboveSockets(new RedirectAwarePropagator(new SentBaggage(DistributedContextPropagator.Current), Client));
         _invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new RedirectTrackingHandler(primary, Transport, Client)));
     }
 
@@ -51,7 +51,7 @@ public class TrackedHandlerBenchmarks
     public void SetUpHop()
     {
         Samples.EnterRun();
-        _propagator = new RedirectAwarePropagator(DistributedContextPropagator.CreateNoOutputPropagator(), Client);
+        _propagator = new RedirectAwarePropagator(new SentBaggage(DistributedContextPropagator.CreateNoOutputPropagator()), Client);
         _tracked = new HttpRequestMessage(HttpMethod.Get, Samples.Uri);
         using var invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(new StubAboveSockets()));
         invoker.SendAsync(_tracked, CancellationToken.None).GetAwaiter().GetResult();

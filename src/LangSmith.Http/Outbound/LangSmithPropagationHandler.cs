@@ -166,7 +166,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         // The activity's baggage is merged here, not only by the propagator, so that a handler below can sign the line.
         var fromActivity = transport.FindBaggage(request);
         // Track state only if the message will be touched again.
-        if (IsTouchedBelow(request, transport) || RequestTracking.SawRedirect(headers.Trace))
+        if (transport.MayTouchHeaders || RequestTracking.SawRedirect(headers.Trace))
             RequestTracking.Write(request, headers, policy, fromActivity);
         else
             HeaderWriter.Write(request, headers, last: null, fromActivity, isNewAttempt: true);
@@ -186,9 +186,6 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         return RequestTracking.WasRedirectedTo(request, uri) ? OutboundReason.Redirected : null;
     }
 
-    private static bool IsTouchedBelow(HttpRequestMessage request, TransportInfo transport) =>
-        transport.FollowsRedirects || (transport.CallsPropagator && PropagatorActivation.MayRun(request));
-
     private OutboundReason Refuse(HttpRequestMessage request, TransportInfo transport, OutboundReason reason)
     {
         if (reason is OutboundReason.TargetNotAllowed && request.RequestUri is { IsAbsoluteUri: true } uri)
@@ -196,7 +193,7 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         // The activity, or OpenTelemetry, may write langsmith-* members of an outside caller below. A redirect of a tracked message may
         // lead back to where the headers may go.
         var isTracked = RequestTracking.TryGetHeaders(request, out _);
-        if (isTracked ? reason is not OutboundReason.Redirected : IsTouchedBelow(request, transport))
+        if (isTracked ? reason is not OutboundReason.Redirected : transport.MayTouchHeaders)
             RequestTracking.Silence(request);
 
         if (RuntimeInternals.HasHeaders(request))

@@ -81,7 +81,7 @@ public class AllocationTests
         var propagator = DistributedContextPropagator.CreateW3CPropagator();
         using var plain = new HttpMessageInvoker(new StubAboveSockets(propagator));
         using var ours = new HttpMessageInvoker(new LangSmithPropagationHandler(
-            Track(new StubAboveSockets(new RedirectAwarePropagator(propagator, new ClientPropagation(PropagationPolicy.Default))))));
+            Track(new StubAboveSockets(new RedirectAwarePropagator(new SentBaggage(propagator), new ClientPropagation(PropagationPolicy.Default))))));
 
         var extra = BytesPerCall(() => Send(ours, isAsync)) - BytesOfTwoHeaders(plain, scope.Run, isAsync);
 

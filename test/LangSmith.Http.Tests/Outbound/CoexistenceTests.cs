@@ -129,7 +129,7 @@ public sealed class CoexistenceTests : TwoOrigins
         using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler { AllowAutoRedirect = false });
         using var invoker = new HttpMessageInvoker(handler);
         using var first = new HttpRequestMessage(HttpMethod.Get, new Uri(First.Origin, "/redirect-other?case=two-redirects"));
-        using var second = new HttpRequestMessage(HttpMethod.Get, new Uri(Other.Origin, "/back?case=two-redirects-second"));
+        using var second = new HttpRequestMessage(HttpMethod.Get, new Uri(First.Origin, "/redirect-third?case=two-redirects"));
         (await invoker.SendAsync(first, default)).Dispose();
         (await invoker.SendAsync(second, default)).Dispose();
 
@@ -151,6 +151,22 @@ public sealed class CoexistenceTests : TwoOrigins
             var received = await SendAsync(handler, "/redirect-other", isAsync: isAsync);
             Assert.That(received.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
         }
+    }
+
+    [Test]
+    public async Task Send_ObserverHasAPredicate_ItIsAskedAsOftenAsWithoutUs(
+        [Values] bool redirects, [Values] bool isAsync, [Values("/ok", "/away-and-back")] string path)
+    {
+        using var observer = new EverySecond();
+        using var plain = new SocketsHttpHandler { AllowAutoRedirect = redirects };
+        await SendAsync(plain, path, isAsync: isAsync);
+        var alone = observer.TimesAsked;
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler { AllowAutoRedirect = redirects });
+
+        await SendAsync(handler, path, isAsync: isAsync);
+
+        Assert.That(observer.TimesAsked - alone, Is.EqualTo(alone));
     }
 
     [Test]
@@ -346,6 +362,8 @@ public sealed class CoexistenceTests : TwoOrigins
     {
         private readonly List<IDisposable> _subscriptions = [];
         private int _asked;
+
+        public int TimesAsked => _asked;
 
         public EverySecond() => _subscriptions.Add(DiagnosticListener.AllListeners.Subscribe(this));
 

@@ -88,6 +88,21 @@ public sealed class HandlerChainTests : TwoOrigins
         Assert.That(received.Select(static request => request["baggage"].Count), Is.EqualTo(new[] { 1, 0 }));
     }
 
+    [Test]
+    public async Task Send_ApplicationItselfCallsWhereARedirectLed_ItsNewMessagesHaveTheHeaders()
+    {
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new CopyingHandler { InnerHandler = new SocketsHttpHandler() });
+
+        var redirected = await SendAsync(handler, "/redirect-other");
+        var called = await SendAsync(handler, "/ok", Other.Origin);
+        var redirectedAgain = await SendAsync(handler, "/redirect-other");
+
+        Assert.That(redirected.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
+        Assert.That(called.Single()["langsmith-trace"], Has.Count.EqualTo(1));
+        Assert.That(redirectedAgain.Select(static request => request["langsmith-trace"].Count), Is.EqualTo(new[] { 1, 0 }));
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public async Task Send_ActivityStartedBelowTheHandler_ItsBaggageArrivesToo(bool followsRedirects)

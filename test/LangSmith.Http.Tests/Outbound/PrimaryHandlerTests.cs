@@ -57,6 +57,27 @@ public sealed class PrimaryHandlerTests : TwoOrigins
         Assert.That(noRedirects.Single()["langsmith-trace"], Has.Count.EqualTo(1));
     }
 
+    [TestCase(typeof(LikeWinHttpHandler))]
+    [TestCase(typeof(LikeAMobilePlatforms))]
+    public async Task Send_PrimaryOfAnotherKindSaysThatItFollowsRedirects_TargetsDecide(Type kind)
+    {
+        using var scope = Tracer.StartRun("ask");
+        using var primary = (HttpMessageHandler)Activator.CreateInstance(kind)!;
+
+        var open = await SendAsync(new LangSmithPropagationHandler(primary), "/ok");
+        var narrowed = await SendAsync(new LangSmithPropagationHandler(primary, Targets(First)), "/redirect-other");
+        if (primary is LikeWinHttpHandler windows)
+            windows.AutomaticRedirection = false;
+        if (primary is LikeAMobilePlatforms mobile)
+            mobile.AllowAutoRedirect = false;
+        var noRedirects = await SendAsync(new LangSmithPropagationHandler(primary, Targets(First)), "/ok");
+
+        Assert.That(open.Single()["langsmith-trace"], Has.Count.EqualTo(1));
+        Assert.That(narrowed, Has.Length.EqualTo(2));
+        Assert.That(narrowed.Select(static received => received["langsmith-trace"].Count), Has.All.Zero);
+        Assert.That(noRedirects.Single()["langsmith-trace"], Has.Count.EqualTo(1));
+    }
+
     [Test]
     public async Task Send_HttpClientHandler_HeadersArriveAndTargetsSeeRedirects()
     {
@@ -171,5 +192,31 @@ public sealed class PrimaryHandlerTests : TwoOrigins
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
             base.SendAsync(CopyingHandler.Copy(request), cancellationToken);
+    }
+
+    /// <summary>What is known of <c>WinHttpHandler</c>, which works on Windows only.</summary>
+    private sealed class LikeWinHttpHandler : Composed
+    {
+        public bool AutomaticRedirection { get; set; } = true;
+    }
+
+    /// <summary>What is known of the handlers of mobile platforms.</summary>
+    private sealed class LikeAMobilePlatforms : Composed
+    {
+        public bool AllowAutoRedirect { get; set; } = true;
+    }
+
+    private abstract class Composed : HttpMessageHandler
+    {
+        private readonly HttpMessageInvoker _inner = new(new SocketsHttpHandler());
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            _inner.SendAsync(request, cancellationToken);
+
+        protected override void Dispose(bool disposing)
+        {
+            _inner.Dispose();
+            base.Dispose(disposing);
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 
 namespace LangSmith.Http.Tests;
 
@@ -88,6 +89,39 @@ public sealed class PrivateActivityTests : TwoOrigins
         }
     }
 
+    [Test]
+    public async Task Send_ContentSendsAnotherRequest_ItHasNoTraceParentOfOurs([Values] bool isListening, [Values] bool redirects)
+    {
+        using var listener = isListening ? Listen() : null;
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler());
+        using var another = new LangSmithPropagationHandler(new SocketsHttpHandler { AllowAutoRedirect = redirects });
+        ReceivedRequest[] inner = [];
+
+        var outer = await SendAsync(handler, "/ok", prepare: request => request.Content = new PushContent(
+            async () => inner = await SendAsync(another, "/ok", Other.Origin)));
+
+        Assert.That(inner.Single()["langsmith-trace"], Has.Count.EqualTo(1));
+        Assert.That(inner.Concat(outer).Select(static request => request["traceparent"].Count), Has.All.Zero);
+    }
+
+    [Test]
+    public async Task Send_ContentStartsAnActivityOfItsOwn_ItsTraceParentIsSent()
+    {
+        using var scope = Tracer.StartRun("ask");
+        using var handler = new LangSmithPropagationHandler(new SocketsHttpHandler());
+        using var another = new LangSmithPropagationHandler(new SocketsHttpHandler());
+        ReceivedRequest[] inner = [];
+
+        await SendAsync(handler, "/ok", prepare: request => request.Content = new PushContent(async () =>
+        {
+            using var activity = new Activity("the content's").Start();
+            inner = await SendAsync(another, "/ok", Other.Origin);
+        }));
+
+        Assert.That(inner.Single()["traceparent"], Has.Count.EqualTo(1));
+    }
+
     private static async Task<Exception?> FailureOf(Func<Task> send)
     {
         try
@@ -148,6 +182,22 @@ public sealed class PrivateActivityTests : TwoOrigins
 
             request.Headers.Remove("traceparent");
             return await base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    /// <summary>Content that is made by calling something while it is sent.</summary>
+    private sealed class PushContent(Func<Task> call) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await call();
+            await stream.WriteAsync("sent"u8.ToArray());
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
         }
     }
 }

@@ -46,6 +46,7 @@ public abstract class TwoOrigins
         {
             "/unavailable" => (503, null),
             "/redirect-other" => (307, new Uri(Other.Origin, "/ok")),
+            "/redirect-third" => (307, new Uri($"http://localhost:{Other.Origin.Port}/ok")),
             "/redirect-other-unavailable" => (307, new Uri(Other.Origin, "/unavailable")),
             "/away-and-back" => (307, new Uri(Other.Origin, "/back")),
             "/back" => (307, new Uri(First.Origin, "/ok")),

@@ -109,7 +109,8 @@ internal static class HeaderWriter
             request.Headers.TryAddWithoutValidation(RunContext.BaggageHeaderName, baggage);
     }
 
-    // The foreign members without the activity's. Ordered: with them, in the order of the line, if this attempt's line is known.
+    // Returns the foreign members without the activity's. The out parameter has both, in the order in which the line had them; it is null
+    // if somebody replaced the line.
     private static string? GetForeignMembers(string? line, RunHeaders headers, WrittenBaggage? last, out string? ordered)
     {
         ordered = last?.All;

@@ -44,9 +44,11 @@ internal static class PropagatorActivation
         Unloading.Dispose(search, Finder, Twin);
     }
 
-    /// <summary>True if the runtime may make an activity for a message: one is current, or requests have a listener.</summary>
-    internal static bool MayRun(HttpRequestMessage request) =>
-        Activity.Current is not null || Twin.HasListeners() || Finder.IsWantedByOthers(request);
+    /// <summary>
+    /// True if the runtime may make an activity for the next message: one is current, or requests have an
+    /// <see cref="ActivityListener"/> or an observer. Asks no predicate, because it may answer differently next time.
+    /// </summary>
+    internal static bool MayRun => Activity.Current is not null || Twin.HasListeners() || Finder.IsObserved;
 
     /// <summary>
     /// Enters what makes the runtime call the propagator on each hop if no activity is current: a private activity, or, with a
@@ -77,13 +79,25 @@ internal static class PropagatorActivation
         }
     }
 
-    /// <summary>True if an activity exists only because we want to be called.</summary>
+    /// <summary>
+    /// True if an activity exists only because we want to be called, for this message or for one whose content or proxy sends this
+    /// one.
+    /// </summary>
     internal static bool IsOurs(Activity? activity, HttpRequestMessage request)
     {
-        var isWanted = s_wanted?.TryGetTarget(out var wanted) == true && ReferenceEquals(wanted, request);
-        if (isWanted)
-            s_wanted!.SetTarget(null!);
-        return isWanted || ReferenceEquals(activity?.Parent?.OperationName, PrivateActivityName);
+        if (s_wanted?.TryGetTarget(out var wanted) == true && ReferenceEquals(wanted, request))
+        {
+            s_wanted.SetTarget(null!);
+            // No listener sees this name: nobody else wants the activity.
+            if (activity is not null)
+                activity.DisplayName = PrivateActivityName;
+            return true;
+        }
+
+        var outermost = activity;
+        while (outermost is { OperationName: RequestActivityName, Parent: { } parent })
+            outermost = parent;
+        return ReferenceEquals(outermost?.DisplayName, PrivateActivityName);
     }
 
     // The runtime asks this about a request if no listener made an activity for it and none is current.
@@ -92,7 +106,7 @@ internal static class PropagatorActivation
         if (s_isAskingOthers || request is not HttpRequestMessage message || name != RequestActivityName
             || Activity.Current is not null || !RequestTracking.Concerns(message, IsBelowDerived.Value))
             return false;
-        // If another subscriber wants it, too, its traceparent is real. Each predicate is asked once: it may answer differently next time.
+        // If another subscriber wants it, too, its traceparent is real. Each predicate is asked once, because it may count or sample.
         (s_wanted ??= new WeakReference<HttpRequestMessage>(message)).SetTarget(Finder.IsWantedByOthers(message) ? null! : message);
         return true;
     }
@@ -130,9 +144,12 @@ internal static class PropagatorActivation
         /// <summary>True if the listener exists and has no subscriber, us included.</summary>
         internal bool IsUnobserved => _listener is { } listener && !listener.IsEnabled();
 
+        /// <summary>True if the listener exists and has a subscriber, us included.</summary>
+        internal bool IsObserved => _listener is { } listener && listener.IsEnabled();
+
         internal bool IsWantedByOthers(HttpRequestMessage request)
         {
-            if (_listener is not { } listener || !listener.IsEnabled())
+            if (_listener is not { } listener)
                 return false;
             s_isAskingOthers = true;
             try

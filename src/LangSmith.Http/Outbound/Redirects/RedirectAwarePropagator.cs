@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using LangSmith.Http.Outbound.Headers;
+using LangSmith.Http.Propagation;
 
 namespace LangSmith.Http.Outbound.Redirects;
 
@@ -8,17 +10,17 @@ namespace LangSmith.Http.Outbound.Redirects;
 /// on every attempt and every redirect, with the message as carrier.
 /// </summary>
 /// <remarks>Messages that are not tracked go to the wrapped propagator untouched.</remarks>
-internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner, ClientPropagation client) : DistributedContextPropagator
+internal sealed class RedirectAwarePropagator(SentBaggage baggage, ClientPropagation client) : DistributedContextPropagator
 {
-    private readonly SentBaggage _baggage = new(inner);
-
     public override IReadOnlyCollection<string> Fields => Inner.Fields;
 
-    internal DistributedContextPropagator Inner { get; } = inner;
+    internal SentBaggage Baggage { get; } = baggage;
+
+    private DistributedContextPropagator Inner => Baggage.Propagator;
 
     public override void Inject(Activity? activity, object? carrier, PropagatorSetterCallback? setter)
     {
-        if (carrier is not HttpRequestMessage request || !IsTracked(request))
+        if (carrier is not HttpRequestMessage request || !IsTracked(request, out var headers))
         {
             Inner.Inject(activity, carrier, setter);
             return;
@@ -26,13 +28,12 @@ internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner
 
         // An activity that exists only for our sake is no parent of anything: its traceparent is not sent.
         var isOurs = PropagatorActivation.IsOurs(activity, request);
-        var baggage = isOurs ? null : InjectInner(activity, request, setter);
+        var members = isOurs ? null : InjectInner(activity, request, setter);
         try
         {
             if (isOurs)
                 KeptFields.PutBack(request, Fields);
-            if (RequestTracking.TryGetHeaders(request, out var headers))
-                RequestTracking.WriteHop(request, headers, baggage);
+            RequestTracking.WriteHop(request, headers, members);
         }
         catch (Exception exception)
         {
@@ -50,12 +51,14 @@ internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner
         Inner.ExtractBaggage(carrier, getter);
 
     // A primary handler of a user's class may have copied the message. Its client is not known here, hence no targets.
-    private bool IsTracked(HttpRequestMessage request)
+    private bool IsTracked(HttpRequestMessage request, [NotNullWhen(true)] out RunHeaders? headers)
     {
+        headers = null;
         try
         {
             return RequestTracking.MayConcern(request)
-                && (RequestTracking.TryGetHeaders(request, out _) || RequestTracking.TryGuard(request, PropagationPolicy.Default, out _));
+                && (RequestTracking.TryGetHeaders(request, out headers)
+                    || RequestTracking.TryGuard(request, PropagationPolicy.Default, out headers));
         }
         catch (Exception exception)
         {
@@ -86,6 +89,6 @@ internal sealed class RedirectAwarePropagator(DistributedContextPropagator inner
             if (!string.Equals(name, RunContext.BaggageHeaderName, StringComparison.OrdinalIgnoreCase))
                 setter?.Invoke(carrier, name, value);
         });
-        return _baggage.Choose(activity, line);
+        return Baggage.Choose(activity, line);
     }
 }

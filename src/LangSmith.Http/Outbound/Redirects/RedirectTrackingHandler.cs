@@ -94,11 +94,6 @@ internal sealed class RedirectTrackingHandler(HttpMessageHandler primary, Transp
     }
 
     // In the order of cost: with redirects off, most messages are touched again only if the response is a redirect.
-    private bool MayBeTouchedAgain(HttpRequestMessage request)
-    {
-        if (!Transport.FollowsRedirects && !Transport.CallsPropagator && !RequestTracking.MayHaveBeenRedirected(request))
-            return false;
-        return RequestTracking.MayConcern(request)
-            && (Transport.FollowsRedirects || PropagatorActivation.MayRun(request) || RequestTracking.MayHaveBeenRedirected(request));
-    }
+    private bool MayBeTouchedAgain(HttpRequestMessage request) =>
+        (Transport.MayTouchHeaders || RequestTracking.MayHaveBeenRedirected(request)) && RequestTracking.MayConcern(request);
 }

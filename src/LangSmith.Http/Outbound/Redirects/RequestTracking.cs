@@ -19,10 +19,10 @@ internal static class RequestTracking
     private static readonly HttpRequestOptionsKey<RunHeaders> HeadersKey = new("ls.headers");
     private static readonly HttpRequestOptionsKey<PropagationPolicy> PolicyKey = new("ls.policy");
 
-    // The Uri where the attempt started, or a Route if there is more to know. Null: the next hop is the start.
+    // The Uri where the attempt started, or a Route if there is more to know. With null, the attempt starts at its next hop.
     private static readonly HttpRequestOptionsKey<object?> RouteKey = new("ls.route");
 
-    // The newest ones: a run may be as long as the process.
+    // Older ones are forgotten, because a run, and with it the list, may live as long as the process.
     private const int MaxRedirectsOfARun = 100;
 
     // Where redirects led, by the langsmith-trace of the message that was redirected, for copies that lose their options.
@@ -67,6 +67,8 @@ internal static class RequestTracking
         object? known = null;
         if (RuntimeInternals.HasOptions(request))
             request.Options.TryGetValue(RouteKey, out known);
+        if (s_sawRedirects && headers.Trace is { } trace && !TryGetHeaders(request, out _) && !HasTrace(request))
+            ForgetRedirect(GetKey(trace), request.RequestUri!);
         SetBaggage(request, known, HeaderWriter.Write(request, headers, (known as Route)?.Baggage, fromActivity, isNewAttempt: true));
         request.Options.Set(HeadersKey, headers);
         // Without targets, no policy means the same, unless an earlier attempt left one.
@@ -101,7 +103,7 @@ internal static class RequestTracking
     /// <param name="start">Where the attempt starts; null if the next hop decides.</param>
     /// <returns>
     /// True if the headers have to be written once more before the attempt is sent: a redirect was seen, or a handler below the
-    /// propagation handler changed <c>baggage</c>, and OpenTelemetry may replace it next.
+    /// propagation handler changed <c>baggage</c>.
     /// </returns>
     internal static bool BeginAttempt(HttpRequestMessage request, RunHeaders headers, Uri? start)
     {
@@ -110,6 +112,7 @@ internal static class RequestTracking
         {
             if (!ReferenceEquals(known, start))
                 request.Options.Set(RouteKey, start);
+            // The changed line is remembered now, because OpenTelemetry may replace it before the next hop.
             return HeaderWriter.IsBaggageChanged(request, headers, null);
         }
 
@@ -120,10 +123,10 @@ internal static class RequestTracking
     }
 
     /// <summary>True if a redirect led a message, or the one it is a copy of, to an origin.</summary>
-    internal static bool WasRedirectedTo(HttpRequestMessage request, Uri origin) => s_sawRedirects && WasRedirected(request, origin);
-
-    private static bool WasRedirected(HttpRequestMessage request, Uri origin)
+    internal static bool WasRedirectedTo(HttpRequestMessage request, Uri origin)
     {
+        if (!s_sawRedirects)
+            return false;
         if (TryGetHeaders(request, out _))
             return request.Options.TryGetValue(RouteKey, out var known) && known is Route route && route.LeadsTo(origin);
         return FindRedirects(HeaderWriter.GetTrace(request)) is { } redirects && IsAmong(redirects, origin);
@@ -164,7 +167,7 @@ internal static class RequestTracking
     /// Remembers where a response redirects a message, if that is another origin: a handler in the chain may follow it, with
     /// this message or with a copy.
     /// </summary>
-    internal static void AddRedirect(HttpRequestMessage request, HttpResponseMessage response, PropagationPolicy policy)
+    internal static void ReadRedirect(HttpRequestMessage request, HttpResponseMessage response, PropagationPolicy policy)
     {
         var from = response.RequestMessage?.RequestUri ?? request.RequestUri!;
         // As text: on Unix, "/path" parses as the absolute URI of a file.
@@ -196,18 +199,28 @@ internal static class RequestTracking
 
         s_sawRedirects = true;
         if (request.Options.TryGetValue(HeadersKey, out var headers) && headers.Trace is { } trace)
-            AddRedirect(GetKey(trace), to);
+            ShareRedirect(GetKey(trace), to);
         return route;
     }
 
     // Other messages of the run may be redirected at the same time.
-    private static void AddRedirect(string trace, Uri to)
+    private static void ShareRedirect(string trace, Uri to)
     {
         lock (RedirectsByTrace)
         {
             var known = RedirectsByTrace.TryGetValue(trace, out var redirects) ? redirects : [];
             if (!IsAmong(known, to))
                 RedirectsByTrace.AddOrUpdate(trace, [to, .. known.Take(MaxRedirectsOfARun - 1)]);
+        }
+    }
+
+    // The application sends a new message of the run there itself, so a copy of that message may carry the headers, too.
+    private static void ForgetRedirect(string trace, Uri to)
+    {
+        lock (RedirectsByTrace)
+        {
+            if (RedirectsByTrace.TryGetValue(trace, out var redirects) && IsAmong(redirects, to))
+                RedirectsByTrace.AddOrUpdate(trace, [.. redirects.Where(origin => !PropagationTarget.IsSameOrigin(origin, to))]);
         }
     }
 

@@ -11,15 +11,15 @@ internal static class ResponseWatch
     {
         // A primary handler of a user's class may return null.
         if (response is not null && (int)response.StatusCode is >= 300 and < 400)
-            AddRedirect(request, response, client);
+            ReadRedirect(request, response, client);
         return response!;
     }
 
-    private static void AddRedirect(HttpRequestMessage request, HttpResponseMessage response, ClientPropagation client)
+    private static void ReadRedirect(HttpRequestMessage request, HttpResponseMessage response, ClientPropagation client)
     {
         try
         {
-            RequestTracking.AddRedirect(request, response, client.Policy);
+            RequestTracking.ReadRedirect(request, response, client.Policy);
         }
         catch (Exception exception)
         {

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using LangSmith.Http.Runs;
 
@@ -41,6 +43,26 @@ internal static class RuntimeInternals
         catch (MissingFieldException)
         {
             return null;
+        }
+    }
+
+    /// <summary>
+    /// True if a primary handler that is none of the runtime's says that it follows redirects, by the property that
+    /// <c>WinHttpHandler</c> or a mobile platform's handler has.
+    /// </summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "A property that was trimmed away says nothing.")]
+    internal static bool FollowsRedirects(HttpMessageHandler primary)
+    {
+        try
+        {
+            var type = primary.GetType();
+            return (type.GetProperty("AutomaticRedirection", typeof(bool)) ?? type.GetProperty("AllowAutoRedirect", typeof(bool)))
+                ?.GetValue(primary) is true;
+        }
+        catch (Exception exception) when (exception is TargetInvocationException or AmbiguousMatchException or ArgumentException)
+        {
+            // The property threw, is declared twice or can only be set.
+            return false;
         }
     }
 

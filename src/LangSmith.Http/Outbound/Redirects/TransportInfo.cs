@@ -29,6 +29,9 @@ internal sealed class TransportInfo
     /// <summary>True if the primary handler follows redirects, and we see them.</summary>
     internal bool FollowsRedirects { get; }
 
+    /// <summary>True if the primary handler may change the headers of the next message.</summary>
+    internal bool MayTouchHeaders => FollowsRedirects || (CallsPropagator && PropagatorActivation.MayRun);
+
     /// <summary>True if the primary handler is of a user's class, which may rewrite the URI and send more than once.</summary>
     internal bool IsDerived { get; }
 
@@ -93,23 +96,30 @@ internal sealed class TransportInfo
         if (RuntimeInternals.IsPropagationOff)
             return Unseen(null, "activity propagation is switched off for the process");
         if (sockets is null)
-            return Unseen(DistributedContextPropagator.Current, "the SocketsHttpHandler inside the HttpClientHandler cannot be reached");
+        {
+            return Unseen(DistributedContextPropagator.Current, primary is HttpClientHandler
+                ? "the SocketsHttpHandler inside the HttpClientHandler cannot be reached"
+                : "the primary handler is no SocketsHttpHandler");
+        }
+
         switch (sockets.ActivityHeadersPropagator)
         {
             case RedirectAwarePropagator ours:
-                return Seen(ours.Inner);
+                return Seen(ours.Baggage);
             case null:
                 // An opt-out. To wrap it would switch activities back on.
                 return Unseen(null, "its ActivityHeadersPropagator is null");
             case var propagator:
                 try
                 {
-                    sockets.ActivityHeadersPropagator = new RedirectAwarePropagator(propagator, client);
-                    return Seen(propagator);
+                    var baggage = new SentBaggage(propagator);
+                    sockets.ActivityHeadersPropagator = new RedirectAwarePropagator(baggage, client);
+                    return Seen(baggage);
                 }
-                catch (InvalidOperationException) when (sockets.ActivityHeadersPropagator is RedirectAwarePropagator)
+                catch (InvalidOperationException) when (sockets.ActivityHeadersPropagator is RedirectAwarePropagator ours)
                 {
-                    return Seen(propagator);
+                    // Another client that shares the handler was faster.
+                    return Seen(ours.Baggage);
                 }
                 catch (InvalidOperationException)
                 {
@@ -118,17 +128,17 @@ internal sealed class TransportInfo
                 }
         }
 
-        TransportInfo Seen(DistributedContextPropagator propagator) =>
-            new(new SentBaggage(propagator), true, sockets.AllowAutoRedirect, isDerived, null);
+        TransportInfo Seen(SentBaggage baggage) => new(baggage, true, sockets.AllowAutoRedirect, isDerived, null);
 
-        // Handlers of other kinds, such as a mock or a test server, follow no redirects.
+        // A mock or a test server follows no redirects.
         TransportInfo Unseen(DistributedContextPropagator? propagator, string cause)
         {
             var follows = primary switch
             {
                 SocketsHttpHandler handler => handler.AllowAutoRedirect,
                 HttpClientHandler handler => handler.AllowAutoRedirect,
-                _ => false,
+                not null => RuntimeInternals.FollowsRedirects(primary),
+                null => false,
             };
             return new TransportInfo(
                 propagator is null ? null : new SentBaggage(propagator), false, false, isDerived, follows ? cause : null);

@@ -10,18 +10,18 @@ internal static partial class InboundLog
     [LoggerMessage(20, LogLevel.Debug, "LangSmith run of the caller: {Reason}", EventName = "Inbound")]
     internal static partial void Inbound(ILogger logger, string reason);
 
-    [LoggerMessage(21, LogLevel.Warning, "LangSmith could not read the caller's run; the request went on without it. Further failures are only counted (langsmith.http.inbound, reason=failed).", EventName = "InboundFailed")]
+    [LoggerMessage(21, LogLevel.Warning, "The caller's LangSmith run could not be read; the request went on without it. Further failures are only counted (langsmith.http.inbound, reason=failed).", EventName = "InboundFailed")]
     internal static partial void InboundFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(22, LogLevel.Error, "UseLangSmithTracing() runs before routing, so that endpoints cannot choose Continue, Link or Ignore, and SignalR hubs are not ignored. Call it after UseRouting().", EventName = "EndpointSeenTooLate")]
+    [LoggerMessage(22, LogLevel.Error, "UseLangSmithTracing() runs before routing: endpoints cannot choose Continue, Link or Ignore, and SignalR hubs are not ignored. Call it after UseRouting().", EventName = "EndpointSeenTooLate")]
     internal static partial void EndpointSeenTooLate(ILogger logger);
 
     [LoggerMessage(23, LogLevel.Warning, "The trust rule {Rule} threw: the caller is not trusted. Further failures of the rule are only counted (langsmith.http.faults, kind=callback_failed).", EventName = "TrustRuleFailed")]
     internal static partial void TrustRuleFailed(ILogger logger, string rule, Exception exception);
 
-    [LoggerMessage(24, LogLevel.Warning, "Trust.FromAnyone(): anybody who can reach this service can put its runs into traces and projects of their choice. Outside development, name who is trusted.", EventName = "AnyoneIsTrusted")]
+    [LoggerMessage(24, LogLevel.Warning, "Trust.FromAnyone() is in force outside development: every caller can put the runs of this service into traces and projects of its choice. Name the callers to trust.", EventName = "AnyoneIsTrusted")]
     internal static partial void AnyoneIsTrusted(ILogger logger);
 
-    [LoggerMessage(25, LogLevel.Warning, "X-Forwarded-For is believed whoever sends it (ForwardedHeadersOptions knows no proxy and no network; ASPNETCORE_FORWARDEDHEADERS_ENABLED does that): a caller that reaches this service past its proxy can name any address, and Trust.FromNetworks trusts it. Name the proxies in ForwardedHeadersOptions, or let nobody else reach the service.", EventName = "ForwardedAddressesBelieved")]
+    [LoggerMessage(25, LogLevel.Warning, "ForwardedHeadersOptions names no proxy and no network, so X-Forwarded-For of every caller is believed (ASPNETCORE_FORWARDEDHEADERS_ENABLED does this). A caller that reaches this service without the proxy can claim any address, and Trust.FromNetworks trusts it. Name the proxies in ForwardedHeadersOptions.", EventName = "ForwardedAddressesBelieved")]
     internal static partial void ForwardedAddressesBelieved(ILogger logger);
 }

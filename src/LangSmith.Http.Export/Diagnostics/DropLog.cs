@@ -125,15 +125,14 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
             + "region the key is from.",
         DropReason.Forbidden => "The API key may not write there (403). Check the region in LANGSMITH_ENDPOINT (the EU has an address of "
             + "its own), LANGSMITH_WORKSPACE_ID if the key is an organization's, and the key's permissions.",
-        DropReason.Refused => "LangSmith refused these runs (400 or 422), alone or with all that were tried: fields it cannot read. Look at "
-            + "their payloads.",
+        DropReason.Refused => "LangSmith refused these runs (400 or 422), because it cannot read their fields. Look at their payloads.",
         DropReason.Rejected => "LangSmith answered with an error that is not tried again. Check LANGSMITH_ENDPOINT.",
-        DropReason.RetriesExhausted => "LangSmith was not reachable, or busy, for MaxRetryTime.",
+        DropReason.RetriesExhausted => "LangSmith was unreachable or busy for MaxRetryTime.",
         DropReason.TooLarge => "Each of these runs is larger than LangSmith takes in one request. Record less of their inputs and outputs.",
-        DropReason.Invalid => "Their dotted order is one LangSmith refuses: a run among those of the caller is earlier than the run above "
-            + "it. Update the caller's SDK, or do not continue its traces.",
+        DropReason.Invalid => "LangSmith refuses their dotted order: one of the caller's runs starts before the run above it. "
+            + "Update the caller's SDK, or do not continue its traces.",
         DropReason.Off => "Tracing was switched off (Enabled) before they were sent.",
-        DropReason.QueueFull => "The queue was full (MaxQueuedOperations, MaxQueuedBytes): LangSmith is slow or gone, or there are "
+        DropReason.QueueFull => "The queue was full (MaxQueuedOperations, MaxQueuedBytes): LangSmith is slow or down, or there are "
             + "more runs than can be sent.",
         DropReason.Shutdown => "The application ended before they were sent (ShutdownTimeout).",
         _ => "Please report it.",

@@ -13,10 +13,10 @@ internal static partial class ExportLog
     [LoggerMessage(40, LogLevel.Information, "Runs go to {Endpoint}.", EventName = "Exporting")]
     internal static partial void Exporting(ILogger logger, Uri endpoint);
 
-    [LoggerMessage(41, LogLevel.Debug, "A batch of runs is tried again in {Delay}: {Cause}.", EventName = "Retry")]
+    [LoggerMessage(41, LogLevel.Debug, "A batch of runs is sent again in {Delay}: {Cause}.", EventName = "Retry")]
     internal static partial void Retry(ILogger logger, string cause, TimeSpan delay);
 
-    [LoggerMessage(42, LogLevel.Warning, "{Count} starts and ends of runs did not get to LangSmith in the last minute ({Reason}). {Remedy}",
+    [LoggerMessage(42, LogLevel.Warning, "{Count} starts and ends of runs did not reach LangSmith in the last minute ({Reason}). {Remedy}",
         EventName = "Dropped")]
     internal static partial void Dropped(ILogger logger, long count, string reason, string remedy);
 
@@ -27,11 +27,11 @@ internal static partial class ExportLog
         EventName = "ExportFailed")]
     internal static partial void ExportFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(45, LogLevel.Warning, "There is no LangSmith API key: runs are posted without. Set LANGSMITH_API_KEY, LangSmith:ApiKey "
+    [LoggerMessage(45, LogLevel.Warning, "No LangSmith API key is set; runs are posted without one. Set LANGSMITH_API_KEY, LangSmith:ApiKey "
         + "or LangSmithExportOptions.ApiKey.", EventName = "NoKey")]
     internal static partial void NoKey(ILogger logger);
 
-    [LoggerMessage(46, LogLevel.Warning, "LangSmith is not reachable, or busy ({Cause}). Runs wait in the queue, and are tried again.",
+    [LoggerMessage(46, LogLevel.Warning, "LangSmith is unreachable or busy ({Cause}). Runs wait in the queue and are sent again.",
         EventName = "Unreachable")]
     internal static partial void Unreachable(ILogger logger, string cause);
 

@@ -69,7 +69,7 @@ internal sealed class ExportPump : IAsyncDisposable
     /// <summary>What is wrong at the moment; null if nothing is.</summary>
     internal string? Trouble =>
         _drops.Recent is { } reason ? $"Runs were dropped within the last minute: {reason}"
-        : Queued.Operations > 0 && _client.Trouble is { } trouble ? $"LangSmith is not reachable, or busy: {trouble}"
+        : Queued.Operations > 0 && _client.Trouble is { } trouble ? $"LangSmith is unreachable or busy: {trouble}"
         : Queued.Operations > _settings.Options.MaxQueuedOperations / 2 || Queued.Bytes > _settings.Options.MaxQueuedBytes / 2
             ? "The queue is more than half full: LangSmith is slow, or gone."
         : null;

@@ -8,6 +8,16 @@ namespace LangSmith.Http.Runs;
 /// </summary>
 internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnlyList<IConfigurationSection> sections)
 {
+    /// <summary>
+    /// The keys that the options of all packages have in a section. The core knows them, because each package reads its own keys only.
+    /// </summary>
+    internal static readonly IReadOnlySet<string> Keys = new HashSet<string>(StringComparer.OrdinalIgnoreCase)
+    {
+        "AgentAddress", "ApiKey", "Enabled", "Endpoint", "FlushInterval", "Headers", "HideInputs", "HideMetadata", "HideOutputs",
+        "MaxBatchOperations", "MaxPayloadBytes", "MaxQueuedBytes", "MaxQueuedOperations", "MaxRetryTime", "Project", "RequestTimeout",
+        "SamplingRate", "ServiceName", "ShutdownTimeout", "Tracing", "WorkspaceId",
+    };
+
     internal delegate bool TryParse<TValue>(string? text, out TValue value);
 
     /// <summary>The reader where no container is: the process's environment alone.</summary>
@@ -31,6 +41,13 @@ internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnl
     internal IEnumerable<KeyValuePair<string, string?>> Children(string key) => sections
         .SelectMany(section => section.GetSection(key).GetChildren())
         .Select(static child => new KeyValuePair<string, string?>(child.Key, child.Value));
+
+    /// <summary>Finds the keys of all sections that no option has, such as a misspelled one.</summary>
+    internal IEnumerable<string> FindUnknownKeys() =>
+        from section in sections
+        from child in section.GetChildren()
+        where !Keys.Contains(child.Key)
+        select $"{section.Path}:{LangSmithVariables.Mask(child.Key)}";
 
     /// <summary>Chooses a setting: the variable, else the section. Notes a warning if both are set and disagree.</summary>
     internal static Setting Choose(Setting variable, Setting section, ConfigurationNotes notes, bool isSecret = false)

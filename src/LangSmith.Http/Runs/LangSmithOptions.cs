@@ -152,6 +152,8 @@ public sealed class LangSmithOptions
             nameof(MaxPayloadBytes), null, "a number of bytes", static (string? text, out int value) =>
                 int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value), Notes) ?? MaxPayloadBytes;
         ReadDestination(configuration);
+        foreach (var key in configuration.FindUnknownKeys())
+            Notes.Warnings.Add($"{key} is no setting and was ignored. The settings are {string.Join(", ", ConfigurationReader.Keys)}.");
     }
 
     /// <summary>Finds what is invalid, and the remedy.</summary>

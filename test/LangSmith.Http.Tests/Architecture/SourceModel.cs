@@ -79,7 +79,8 @@ internal sealed class SourceModel
     private static IEnumerable<(string Path, string Text)> ReadSources()
     {
         var root = Repository.PathTo("src");
-        return Directory.EnumerateDirectories(root)
+        // The tool is a program above the collector's public API: no room.
+        return Directory.EnumerateDirectories(root).Where(static package => !package.EndsWith(".Tool", StringComparison.Ordinal))
             .SelectMany(static package => Directory.EnumerateFiles(package, "*.cs", SearchOption.AllDirectories))
             .Select(file => (Path: Path.GetRelativePath(root, file).Replace('\\', '/'), File: file))
             .Where(static item => !item.Path.Split('/').Any(static part => part is "obj" or "bin"))

@@ -122,6 +122,29 @@ public sealed class PrecedenceTests : CleanEnvironment
         Assert.That(lines.Ours.Select(static line => line.Text).Append(text), Has.None.Contains(Key).And.Some.Contains(variable));
     }
 
+    [TestCase("LangSmith:Tracng", "LangSmith:Tracng is no setting and was ignored. The settings are AgentAddress, ApiKey, Enabled, ")]
+    [TestCase("LangSmith:Export:Endpoint", "LangSmith:Export is no setting and was ignored. ")]
+    [TestCase("LangSmith:lsv2_pt_0123456789", "LangSmith:… is no setting and was ignored. ")]
+    public async Task Section_KeyIsNoSetting_OneWarningNamesIt(string key, string warning)
+    {
+        var lines = new LogLines();
+        using var host = Host(lines, [new(key, "a secret"), new("LangSmith:tracing", "true")], static _ => { }, static _ => { });
+
+        await host.StartAsync();
+        _ = host.Services.GetRequiredService<LangSmithTracer>();
+
+        var texts = lines.Ours.Where(static line => line.Event.Name == "ConfigurationWarning").Select(static line => line.Text).ToList();
+        Assert.That(texts, Has.Count.EqualTo(1));
+        Assert.That(texts[0], Does.StartWith(warning).And.Not.Contains("a secret"));
+    }
+
+    [Test]
+    public void Keys_OfTheSection_AreTheOptionsThatConfigurationSets() => Assert.That(
+        LangSmith.Http.Runs.ConfigurationReader.Keys,
+        Is.EquivalentTo(new[] { typeof(LangSmithOptions), typeof(LangSmithExportOptions) }
+            .SelectMany(static type => type.GetProperties()).Select(static property => property.Name)
+            .Except([nameof(LangSmithOptions.JsonSerializerOptions)])));
+
     [Test]
     public async Task Reload_KillSwitchBesideAnInvalidOption_IsFollowed()
     {

@@ -308,7 +308,7 @@ public sealed class ConfigurationTests : CleanEnvironment
         }
     }
 
-    [TestCase(null, "There is no LangSmith API key: runs are posted without. Set LANGSMITH_API_KEY, LangSmith:ApiKey or LangSmithExportOptions.ApiKey.")]
+    [TestCase(null, "No LangSmith API key is set; runs are posted without one. Set LANGSMITH_API_KEY, LangSmith:ApiKey or LangSmithExportOptions.ApiKey.")]
     [TestCase("key", null)]
     public async Task Key_Missing_IsSaidOnceARunIsPosted(string? key, string? expected)
     {

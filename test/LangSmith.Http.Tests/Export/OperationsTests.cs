@@ -69,11 +69,11 @@ public sealed class OperationsTests
         Assert.That(await CheckAsync(), Is.EqualTo((HealthStatus.Healthy, "No runs were posted yet.")), "one that fails is no outage");
 
         await bed.PumpUntilAsync(() => Lines("Retry: ") >= 3);
-        var degraded = (HealthStatus.Degraded, "LangSmith is not reachable, or busy: 503 Service Unavailable");
+        var degraded = (HealthStatus.Degraded, "LangSmith is unreachable or busy: 503 Service Unavailable");
         Assert.That(await CheckAsync(), Is.EqualTo(degraded));
         var said = bed.Time.GetUtcNow();
         await bed.PumpUntilAsync(() => Lines("Retry: ") >= 6);
-        Assert.That(bed.Log, Has.One.EqualTo("Unreachable: LangSmith is not reachable, or busy (503 Service Unavailable). Runs wait in the queue, and are tried again."));
+        Assert.That(bed.Log, Has.One.EqualTo("Unreachable: LangSmith is unreachable or busy (503 Service Unavailable). Runs wait in the queue and are sent again."));
         Assert.That(Lines("Reachable: "), Is.Zero);
 
         collector.Fault = null;

@@ -418,6 +418,6 @@ public sealed partial class RefusalTests
         });
     }
 
-    [GeneratedRegex(@"^Dropped: (\d+) starts and ends of runs did not get to LangSmith in the last minute \((\w+)\).*")]
+    [GeneratedRegex(@"^Dropped: (\d+) starts and ends of runs did not reach LangSmith in the last minute \((\w+)\).*")]
     private static partial Regex DropLine();
 }

@@ -48,8 +48,8 @@ public sealed class ServiceNameTargetTests : TwoOrigins
         Assert.That(First.Received("below").Select(static received => received["langsmith-trace"].Count), Is.EqualTo(new[] { 0, 0 }));
         Assert.That(lines.Ours.Where(static line => line.Event.Name == "TargetNotAllowed").Select(static line => line.Text), Is.EqualTo(new[]
         {
-            $"No LangSmith headers for {First.Origin.GetLeftPart(UriPartial.Authority)}: it is none of the Targets of HttpClient 'catalog' (https+http://catalog). "
-                + "The handler compares the address as the handlers above it left it. If Targets name services, add the LangSmith handler before service "
+            $"A request to {First.Origin.GetLeftPart(UriPartial.Authority)} was sent without LangSmith headers, because the Targets of HttpClient 'catalog' "
+                + "(https+http://catalog) do not name it. The handler compares the address after the handlers above it. If Targets name services, add the LangSmith handler before service "
                 + "discovery. Further requests are only counted (langsmith.http.outbound, reason=target_not_allowed).",
         }));
     }

@@ -18,7 +18,12 @@ public sealed class PackageTests
             .Select(Path.GetFileNameWithoutExtension).Order()!,
     ];
 
-    private static readonly string[] Dependents = [.. AllPackages.Where(static id => id != Core)];
+    // Has its dependencies in itself.
+    private const string Tool = "LangSmith.Http.Collector.Tool";
+
+    private static readonly string[] Libraries = [.. AllPackages.Where(static id => id != Tool)];
+
+    private static readonly string[] Dependents = [.. Libraries.Where(static id => id != Core)];
 
     private static readonly Dictionary<string, string[]> Dependencies = new()
     {
@@ -56,6 +61,27 @@ public sealed class PackageTests
     public void Delete() => _projects.Dispose();
 
     [TestCaseSource(nameof(AllPackages))]
+    public void Package_OnAFeed_ShowsItsOwnPageAndWhereItComesFrom(string id)
+    {
+        using var package = ZipFile.OpenRead(_projects.PathToPackage(id, _projects.Version));
+        var nuspec = ReadNuspec(package, id);
+
+        string? Read(string name) => nuspec.Descendants().SingleOrDefault(element => element.Name.LocalName == name)?.Value;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(ReadText(package.GetEntry("README.md")!), Is.EqualTo(File.ReadAllText(Repository.PathTo($"src/{id}/README.md"))));
+            Assert.That(package.GetEntry("icon.png"), Is.Not.Null);
+            Assert.That((Read("icon"), Read("readme"), Read("license")), Is.EqualTo(("icon.png", "README.md", "MIT")));
+            Assert.That(Read("projectUrl"), Is.EqualTo(TemporaryProjects.RepositoryUrl));
+            Assert.That(nuspec.Descendants().Single(static element => element.Name.LocalName == "repository").Attribute("url")!.Value,
+                Is.EqualTo(TemporaryProjects.RepositoryUrl));
+            Assert.That(Read("releaseNotes"), Does.Contain("LangSmithPropagationHandler").And.Not.Contain("# Changelog"));
+            Assert.That(Read("description"), Does.EndWith("."));
+            Assert.That(Read("tags"), Does.StartWith("langsmith "));
+        }
+    }
+
+    [TestCaseSource(nameof(Libraries))]
     public void Nuspec_OfEachPackage_ListsTheExpectedDependencies(string id)
     {
         var groups = ReadDependencies(id);
@@ -83,7 +109,7 @@ public sealed class PackageTests
         Assert.That(output, Does.Contain("NU1608").Or.Contain("NU1107"));
     }
 
-    [TestCaseSource(nameof(AllPackages))]
+    [TestCaseSource(nameof(Libraries))]
     public async Task Build_OfANet8Consumer_HasNoWarning(string id)
     {
         var use = $$"""
@@ -109,12 +135,24 @@ public sealed class PackageTests
     private Dictionary<string, Dictionary<string, string>> ReadDependencies(string id)
     {
         using var package = ZipFile.OpenRead(_projects.PathToPackage(id, _projects.Version));
-        using var nuspec = package.GetEntry($"{id}.nuspec")!.Open();
-        return XDocument.Load(nuspec).Descendants().Single(static element => element.Name.LocalName == "dependencies").Elements()
+        return ReadNuspec(package, id).Descendants().Single(static element => element.Name.LocalName == "dependencies").Elements()
             .ToDictionary(
                 static group => group.Attribute("targetFramework")!.Value,
                 static group => group.Elements().ToDictionary(
                     static item => item.Attribute("id")!.Value,
                     static item => item.Attribute("version")!.Value));
+    }
+
+    private static XDocument ReadNuspec(ZipArchive package, string id)
+    {
+        using var nuspec = package.GetEntry($"{id}.nuspec")!.Open();
+        return XDocument.Load(nuspec);
+    }
+
+    // Any bytes: what is not UTF-8 is replaced.
+    private static string ReadText(ZipArchiveEntry entry)
+    {
+        using var reader = new StreamReader(entry.Open());
+        return reader.ReadToEnd();
     }
 }

@@ -8,6 +8,8 @@ namespace LangSmith.Http.Tests;
 /// <summary>A folder outside the repository, with packages and projects that use them.</summary>
 internal sealed partial class TemporaryProjects : IDisposable
 {
+    public const string RepositoryUrl = "https://example.org/langsmith-http";
+
     private static readonly TimeSpan MaxTime = TimeSpan.FromMinutes(10);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("langsmith-http-packages-");
@@ -33,6 +35,9 @@ internal sealed partial class TemporaryProjects : IDisposable
             "--artifacts-path", Path.Combine(_folder.FullName, "artifacts"),
             $"-p:PackageOutputPath={Feed}",
             $"-p:VersionSuffix={versionSuffix}",
+            // As a release does.
+            "-p:ContinuousIntegrationBuild=true",
+            $"-p:PublicRepositoryUrl={RepositoryUrl}",
             "-p:IncludeSymbols=false",
             // The build of the solution runs the analyzers.
             "-p:RunAnalyzers=false");

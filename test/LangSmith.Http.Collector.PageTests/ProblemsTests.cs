@@ -31,14 +31,14 @@ public sealed class ProblemsTests : PageTest
 
         await Expect(page.Tab("Problems (3)")).ToBeVisibleAsync();
         await Expect(page.Problems().Locator(".message")).ToContainTextAsync(
-            ["'misplaced' has a dotted_order that begins with", "'wait' has not ended", $"parent {parent.Id()}, which nobody posted"]);
+            ["'misplaced' has a dotted_order that begins with", "'wait' has not ended", $"parent {parent.Id()}, which was not posted"]);
         await Expect(page.Problems().Locator(".severity")).ToHaveTextAsync(["✕ Error", "⚠ Warning", "⚠ Warning"]);
 
         await page.GetByRole(AriaRole.Link, new() { Name = "Run look up" }).ClickAsync();
         await Expect(page.Heading("look up").Last).ToBeVisibleAsync();
         await Expect(page.RunRow("look up, chain, ok")).ToHaveAttributeAsync("aria-selected", "true");
         await Expect(page.RunRow("look up, chain, ok")).ToHaveAccessibleNameAsync(new System.Text.RegularExpressions.Regex("orphan: its parent is unknown, 1 problem$"));
-        await Expect(page.Part("Problems")).ToContainTextAsync("which nobody posted");
+        await Expect(page.Part("Problems")).ToContainTextAsync("which was not posted");
 
         // The parent and the end arrive after all. What was refused stays so.
         using (var taken = await PostAsync([parent.Ended()], [pending.End()]))
@@ -63,7 +63,7 @@ public sealed class ProblemsTests : PageTest
         await page.GetByText("⚠ 1 problem in this trace").ClickAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "Run look up" }).ClickAsync();
 
-        await Expect(page.Part("Problems")).ToContainTextAsync("which nobody posted");
+        await Expect(page.Part("Problems")).ToContainTextAsync("which was not posted");
         await Expect(page.TraceLines()).ToContainTextAsync("1 problem");
     }
 

@@ -43,7 +43,7 @@ public static class LangSmithApplicationBuilderExtensions
             throw new InvalidOperationException("UseLangSmithTracing() needs services.AddLangSmithInbound(o => o.Trust…).");
         CheckPropagator(services, "AddLangSmithInbound(…)");
         if (app.Properties.ContainsKey(StrippingKey))
-            throw new InvalidOperationException("UseLangSmithHeaderStripping() comes before UseLangSmithTracing(), which then never sees a caller's run. Take it out: UseLangSmithTracing() strips the headers itself.");
+            throw new InvalidOperationException("UseLangSmithHeaderStripping() comes before UseLangSmithTracing(), which then never sees a caller's run. Remove it: UseLangSmithTracing() strips the headers itself.");
         // Once is enough, in branches too.
         if (!app.Properties.TryAdd(TracingKey, true))
             return app;
@@ -89,6 +89,6 @@ public static class LangSmithApplicationBuilderExtensions
     private static void CheckPropagator(IServiceProvider services, string registration)
     {
         if (services.GetService<DistributedContextPropagator>() is not InboundPropagator)
-            throw new InvalidOperationException($"services.{registration} is missing, or another DistributedContextPropagator was registered behind it, which passes callers' langsmith-* members on. Call it, behind that registration.");
+            throw new InvalidOperationException($"services.{registration} is missing, or another DistributedContextPropagator was registered after it, which relays callers' langsmith-* members. Call it after that registration.");
     }
 }

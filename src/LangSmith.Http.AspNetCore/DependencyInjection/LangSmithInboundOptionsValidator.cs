@@ -7,11 +7,11 @@ internal sealed class LangSmithInboundOptionsValidator : IValidateOptions<LangSm
     public ValidateOptionsResult Validate(string? name, LangSmithInboundOptions options)
     {
         if (options.Trust is { IsNobody: false, Rules.Count: 0 })
-            return ValidateOptionsResult.Fail("LangSmithInboundOptions: Trust has no rule. Say whose runs are continued, for example o.Trust.FromNetworks(\"10.0.0.0/8\"), or o.Trust.Nobody().");
+            return ValidateOptionsResult.Fail("LangSmithInboundOptions: Trust has no rule. Name the callers whose runs are continued, for example o.Trust.FromNetworks(\"10.0.0.0/8\"), or o.Trust.Nobody().");
         if (options.Trust is { IsNobody: true, Rules.Count: > 0 })
-            return ValidateOptionsResult.Fail($"LangSmithInboundOptions: Trust has both Nobody() and {string.Join(", ", options.Trust.Rules.Select(static rule => rule.Name))}. Take one of them out.");
+            return ValidateOptionsResult.Fail($"LangSmithInboundOptions: Trust has both Nobody() and {string.Join(", ", options.Trust.Rules.Select(static rule => rule.Name))}. Remove one of them.");
         if (options is { AcceptProject: false, AllowedProjects: not null })
-            return ValidateOptionsResult.Fail("LangSmithInboundOptions: AllowedProjects names projects, but AcceptProject is off. Take one of them out.");
+            return ValidateOptionsResult.Fail("LangSmithInboundOptions: AllowedProjects names projects, but AcceptProject is off. Remove one of them.");
         return ValidateOptionsResult.Success;
     }
 }

@@ -60,7 +60,7 @@ public sealed class InboundTrust
     {
         ArgumentNullException.ThrowIfNull(networks);
         if (networks.Length == 0)
-            throw new ArgumentException("Trust.FromNetworks was given no network. Name one, such as 10.0.0.0/8, or say Trust.Nobody().", nameof(networks));
+            throw new ArgumentException("Trust.FromNetworks has no network. Name one, such as 10.0.0.0/8, or call Trust.Nobody().", nameof(networks));
         var parsed = Array.ConvertAll(networks, Parse);
         return Add(new TrustRule(nameof(FromNetworks), context => ValueTask.FromResult(Contains(parsed, context.Connection.RemoteIpAddress)))
         {
@@ -87,7 +87,7 @@ public sealed class InboundTrust
     public InboundTrust FromAuthenticated(string? policyName = null)
     {
         if (policyName is not null && string.IsNullOrWhiteSpace(policyName))
-            throw new ArgumentException("Trust.FromAuthenticated was given a blank policy name. Give the name of an authorization policy, or none.", nameof(policyName));
+            throw new ArgumentException("Trust.FromAuthenticated has a blank policy name. Give the name of an authorization policy, or none.", nameof(policyName));
         return Add(AuthenticatedCaller.Rule(policyName));
     }
 
@@ -143,13 +143,13 @@ public sealed class InboundTrust
             || (address.AddressFamily == AddressFamily.InterNetwork ? !network.StartsWith($"{address}/", StringComparison.Ordinal) : address.ScopeId != 0))
         {
             throw new ArgumentException(
-                $"Trust.FromNetworks: '{network}' is no network in CIDR notation. Write the address, a slash and the length of the prefix, with no bit set behind it and no zone: 10.0.0.0/8, fd00::/8, or 10.1.2.3/32 for one address.", nameof(network));
+                $"Trust.FromNetworks: '{network}' is no network in CIDR notation. Write the address, a slash and the length of the prefix, with no bit set after it and no zone: 10.0.0.0/8, fd00::/8, or 10.1.2.3/32 for one address.", nameof(network));
         }
 
         if (parsed.BaseAddress.IsIPv4MappedToIPv6)
             throw new ArgumentException($"Trust.FromNetworks: '{network}' is IPv4 written as IPv6. Write the IPv4 network, such as 10.0.0.0/8.", nameof(network));
         if (parsed.BaseAddress.IsIPv6LinkLocal)
-            throw new ArgumentException($"Trust.FromNetworks: '{network}' is link-local; whose such an address is depends on the link. Use Trust.When.", nameof(network));
+            throw new ArgumentException($"Trust.FromNetworks: '{network}' is link-local, and means another caller on every link. Use Trust.When.", nameof(network));
         return parsed;
     }
 

@@ -61,7 +61,7 @@ internal static class RunValidator
         if (path.Backwards is var (child, before))
             throw Refuse("dotted_order_time",
                 $"has a dotted_order with timestamp {RawJson.FormatTime(child)} earlier than parent timestamp"
-                + $" {RawJson.FormatTime(before)}. The clock it was started by is behind: start it no earlier than its parent.");
+                + $" {RawJson.FormatTime(before)}. The clock of its service is slow: start it no earlier than its parent.");
 
         RefusedException Refuse(string code, string message) => new(new Refusal(code, $"{RunLabel.Of(write.Name, run.Id)} {message}")
         {

@@ -29,7 +29,7 @@ internal static class TraceValidator
             if (run.ParentRunId is not { } parentId)
                 continue;
             if (!runs.TryGetValue(parentId, out var parent))
-                yield return Warn(record, "parent_missing", $"{record.Label} has the parent {parentId}, which nobody posted:"
+                yield return Warn(record, "parent_missing", $"{record.Label} has the parent {parentId}, which was not posted:"
                     + " LangSmith shows it outside its tree. The service of the parent does not record, or has not sent it yet.");
             else if (!IsBelow(run.DottedOrder, parent.Run.DottedOrder))
                 yield return Warn(record, "parent_dotted_order",

@@ -16,7 +16,7 @@ internal static class ExportTelemetry
     private static readonly Counter<long> Recovered = Telemetry.Meter.CreateCounter<long>(
         "langsmith.http.export.recovered",
         "{operation}",
-        "Starts of runs that were dropped, but came with the run's end; what is lost is dropped less these.");
+        "Starts of runs that were dropped, but came with the run's end. The loss is dropped less these.");
 
     private static readonly Counter<long> Retries = Telemetry.Meter.CreateCounter<long>(
         "langsmith.http.export.retries", "{request}", "Requests that were tried again.");

@@ -117,7 +117,7 @@ internal static class ExportSettingsReader
 
         if (!Uri.TryCreate(text, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("http" or "https") || endpoint.UserInfo.Length > 0 || endpoint.Query.Length > 0 || endpoint.Fragment.Length > 0)
         {
-            errors.Add($"{source} is '{Redact(text)}', which is no http(s) address without user, query and fragment. Give for example {DefaultEndpoint}.");
+            errors.Add($"{source} is '{Redact(text)}', which is not an http(s) address without user, query and fragment. Give for example {DefaultEndpoint}.");
             return null;
         }
 
@@ -134,7 +134,7 @@ internal static class ExportSettingsReader
         {
             if (endpoint.AbsolutePath.TrimEnd('/').EndsWith(wrong, StringComparison.OrdinalIgnoreCase))
             {
-                errors.Add($"{source} ends in '{wrong}', which is added to it. Give the address in front of it.");
+                errors.Add($"{source} ends in '{wrong}', which the exporter adds itself. Give the address without it.");
                 return null;
             }
         }

@@ -42,7 +42,7 @@ public sealed class ValidationTests : CollectorFixture
         yield return Case("dotted_order_cycle", Child().With("dotted_order", $"{root.DottedOrder}.{SampleRun.Segment(child.Start, childId)}.{SampleRun.Segment(child.Start, childId)}").With("parent_run_id", childId),
             $"'child' is in its dotted_order twice: a run cannot be below itself.");
         yield return Case("dotted_order_time", late,
-            "'child' has a dotted_order with timestamp 2026-11-22T07:59:59.999999Z earlier than parent timestamp 2026-11-22T08:00:00.000000Z. The clock it was started by is behind: start it no earlier than its parent.");
+            "'child' has a dotted_order with timestamp 2026-11-22T07:59:59.999999Z earlier than parent timestamp 2026-11-22T08:00:00.000000Z. The clock of its service is slow: start it no earlier than its parent.");
 
         foreach (var (time, what) in (IEnumerable<(string, string)>)
         [
@@ -176,7 +176,7 @@ public sealed class ValidationTests : CollectorFixture
         var child = root.Child();
         await AcceptAsync(child);
         AssertWarnings(("parent_missing",
-            $"'child' has the parent {root.Id}, which nobody posted: LangSmith shows it outside its tree. The service of the parent does not record, or has not sent it yet."));
+            $"'child' has the parent {root.Id}, which was not posted: LangSmith shows it outside its tree. The service of the parent does not record, or has not sent it yet."));
         await AcceptAsync(root);
         AssertWarnings();
     }

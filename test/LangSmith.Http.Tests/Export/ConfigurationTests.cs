@@ -70,8 +70,8 @@ public sealed class ConfigurationTests : CleanEnvironment
         const string Example = "Give for example " + Cloud + ".";
         yield return Environment("LANGSMITH_ENDPOINT=https://x.test/otel", "LANGSMITH_ENDPOINT ends in '/otel', which is where OpenTelemetry's exporters post. Runs go to the address without it.");
         yield return Environment("LANGCHAIN_ENDPOINT=https://x.test/otel/v1/traces/", "LANGCHAIN_ENDPOINT ends in '/otel/v1/traces', which is where OpenTelemetry's exporters post. Runs go to the address without it.");
-        yield return Environment("LANGSMITH_ENDPOINT=https://x.test/runs/multipart", "LANGSMITH_ENDPOINT ends in '/runs/multipart', which is added to it. Give the address in front of it.");
-        yield return Environment("LANGSMITH_ENDPOINT=api.smith.langchain.com", $"LANGSMITH_ENDPOINT is 'api.smith.langchain.com', which is no http(s) address without user, query and fragment. {Example}");
+        yield return Environment("LANGSMITH_ENDPOINT=https://x.test/runs/multipart", "LANGSMITH_ENDPOINT ends in '/runs/multipart', which the exporter adds itself. Give the address without it.");
+        yield return Environment("LANGSMITH_ENDPOINT=api.smith.langchain.com", $"LANGSMITH_ENDPOINT is 'api.smith.langchain.com', which is not an http(s) address without user, query and fragment. {Example}");
         yield return Environment("LANGSMITH_ENDPOINT=lsv2_pt_0123456789", $"LANGSMITH_ENDPOINT looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and LANGSMITH_ENDPOINT to an address such as {Cloud}.");
         yield return Environment("LANGSMITH_WORKSPACE_ID=lsv2_pt_0123456789", "LANGSMITH_WORKSPACE_ID looks like an API key. Set LANGSMITH_API_KEY or ApiKey to it, and LANGSMITH_WORKSPACE_ID to the workspace's id, a UUID.");
         yield return Environment("LANGSMITH_API_KEY=one\ntwo", "LANGSMITH_API_KEY has characters no header can have, such as a line break. Copy it again.");
@@ -82,10 +82,10 @@ public sealed class ConfigurationTests : CleanEnvironment
         yield return Environment("LANGSMITH_HIDE_METADATA=on", "LANGSMITH_HIDE_METADATA is 'on'. Set it to true or false.");
         yield return Code(static options => options.Endpoint = " ", $"Endpoint is blank. Give LangSmith's address, or leave it null for LANGSMITH_ENDPOINT or {Cloud}.");
         yield return Code(static options => options.Endpoint = "https://x.test/v1/traces", "Endpoint ends in '/v1/traces', which is where OpenTelemetry's exporters post. Runs go to the address without it.");
-        yield return Code(static options => options.Endpoint = "https://x.test/runs/", "Endpoint ends in '/runs', which is added to it. Give the address in front of it.");
-        yield return Code(static options => options.Endpoint = "ftp://x.test", $"Endpoint is 'ftp://x.test', which is no http(s) address without user, query and fragment. {Example}");
-        yield return Code(static options => options.Endpoint = "https://me:secret@x.test", $"Endpoint is '…@x.test', which is no http(s) address without user, query and fragment. {Example}");
-        yield return Code(static options => options.Endpoint = "https://x.test?key=1", $"Endpoint is 'https://x.test?…', which is no http(s) address without user, query and fragment. {Example}");
+        yield return Code(static options => options.Endpoint = "https://x.test/runs/", "Endpoint ends in '/runs', which the exporter adds itself. Give the address without it.");
+        yield return Code(static options => options.Endpoint = "ftp://x.test", $"Endpoint is 'ftp://x.test', which is not an http(s) address without user, query and fragment. {Example}");
+        yield return Code(static options => options.Endpoint = "https://me:secret@x.test", $"Endpoint is '…@x.test', which is not an http(s) address without user, query and fragment. {Example}");
+        yield return Code(static options => options.Endpoint = "https://x.test?key=1", $"Endpoint is 'https://x.test?…', which is not an http(s) address without user, query and fragment. {Example}");
         yield return Code(static options => options.ApiKey = "", "ApiKey is blank. Give the key, or leave it null for LANGSMITH_API_KEY.");
         yield return Code(static options => options.ApiKey = "one\r\ntwo", "ApiKey has characters no header can have, such as a line break. Copy it again.");
         yield return Code(static options => options.WorkspaceId = " ", "WorkspaceId is blank. Give the workspace's id, or leave it null for LANGSMITH_WORKSPACE_ID.");

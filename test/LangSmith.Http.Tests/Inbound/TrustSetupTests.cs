@@ -15,7 +15,7 @@ namespace LangSmith.Http.Tests;
 /// <summary>What is refused at start-up, and how it is said.</summary>
 public sealed class TrustSetupTests
 {
-    [TestCase("10.1.0.0/8", "with no bit set behind it", "10.0.0.0/8")]
+    [TestCase("10.1.0.0/8", "with no bit set after it", "10.0.0.0/8")]
     [TestCase("10.0.0.0", "the length of the prefix", "10.1.2.3/32")]
     [TestCase("10.0.0.0/33", "CIDR notation", "10.0.0.0/8")]
     [TestCase("10.0.0.0/-1", "CIDR notation", "10.0.0.0/8")]
@@ -29,7 +29,7 @@ public sealed class TrustSetupTests
     [TestCase("10.0.0.0/8,172.16.0.0/12", "CIDR notation", "10.0.0.0/8")]
     [TestCase("localhost/32", "CIDR notation", "10.0.0.0/8")]
     [TestCase("", "CIDR notation", "10.0.0.0/8")]
-    [TestCase("fd00::1/8", "with no bit set behind it", "fd00::/8")]
+    [TestCase("fd00::1/8", "with no bit set after it", "fd00::/8")]
     [TestCase("fd00::%1/8", "no zone", "fd00::/8")]
     [TestCase("fe80::/10", "link-local", "Trust.When")]
     [TestCase("fe80::1%1/128", "no zone", "fd00::/8")]
@@ -45,7 +45,7 @@ public sealed class TrustSetupTests
     public void FromNetworks_None_IsRefused() =>
         Assert.That(
             Start<ArgumentException>(static services => services.AddLangSmithInbound(static options => options.Trust.FromNetworks())).Message,
-            Does.Contain("Trust.FromNetworks was given no network").And.Contain("10.0.0.0/8").And.Contain("Trust.Nobody()"));
+            Does.Contain("Trust.FromNetworks has no network").And.Contain("10.0.0.0/8").And.Contain("Trust.Nobody()"));
 
     [Test]
     public void Rules_NullOrBlank_AreRefused() =>
@@ -115,7 +115,7 @@ public sealed class TrustSetupTests
             Start<OptionsValidationException>(static services => services
                 .AddLangSmithInbound(static options => options.Trust.Nobody())
                 .AddLangSmithInbound(static options => options.Trust.FromNetworks("10.0.0.0/8").FromAnyone())).Message,
-            Does.Contain("both Nobody() and FromNetworks, FromAnyone").And.Contain("Take one of them out"));
+            Does.Contain("both Nobody() and FromNetworks, FromAnyone").And.Contain("Remove one of them"));
 
     [Test]
     public void UseLangSmithTracing_WithoutAddLangSmithInbound_SaysSo() =>
@@ -142,10 +142,10 @@ public sealed class TrustSetupTests
         {
             Assert.That(
                 Start<InvalidOperationException>(static services => AddNoOutput(services.AddLangSmithInbound(static options => options.Trust.Nobody()))).Message,
-                Is.EqualTo("services.AddLangSmithInbound(…) is missing, or another DistributedContextPropagator was registered behind it, which passes callers' langsmith-* members on. Call it, behind that registration."));
+                Is.EqualTo("services.AddLangSmithInbound(…) is missing, or another DistributedContextPropagator was registered after it, which relays callers' langsmith-* members. Call it after that registration."));
             Assert.That(
                 Start<InvalidOperationException>(static services => AddNoOutput(services.AddLangSmithHeaderStripping()), static app => app.UseLangSmithHeaderStripping()).Message,
-                Does.StartWith("services.AddLangSmithHeaderStripping() is missing, or another DistributedContextPropagator was registered behind it"));
+                Does.StartWith("services.AddLangSmithHeaderStripping() is missing, or another DistributedContextPropagator was registered after it"));
             Assert.That(
                 () => Start(static services => AddNoOutput(services.AddLangSmithInbound(static options => options.Trust.Nobody())).AddLangSmithHeaderStripping()),
                 Throws.Nothing,
@@ -158,7 +158,7 @@ public sealed class TrustSetupTests
         {
             Assert.That(
                 Start<InvalidOperationException>(AddNobody, static app => app.UseLangSmithHeaderStripping().UseLangSmithTracing()).Message,
-                Does.Contain("UseLangSmithHeaderStripping() comes before UseLangSmithTracing()").And.Contain("Take it out"));
+                Does.Contain("UseLangSmithHeaderStripping() comes before UseLangSmithTracing()").And.Contain("Remove it"));
             Assert.That(() => Start(AddNobody, static app => app.UseLangSmithTracing().UseLangSmithHeaderStripping()), Throws.Nothing);
             Assert.That(
                 () => Start(AddNobody, static app => app.Map("/edge", static edge => edge.UseLangSmithHeaderStripping()).UseLangSmithTracing()),

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using LangSmith.Http;
+using LangSmith.Http.AspNetCore.DependencyInjection;
 using LangSmith.Http.AspNetCore.Diagnostics;
 using LangSmith.Http.AspNetCore.Inbound;
 using LangSmith.Http.AspNetCore.Trust;
@@ -41,6 +42,7 @@ public static class LangSmithApplicationBuilderExtensions
         var services = app.ApplicationServices;
         if (!services.GetServices<IValidateOptions<LangSmithInboundOptions>>().Any())
             throw new InvalidOperationException("UseLangSmithTracing() needs services.AddLangSmithInbound(o => o.Trust…).");
+        services.GetRequiredService<MiddlewareCheck>().IsUsed = true;
         CheckPropagator(services, "AddLangSmithInbound(…)");
         if (app.Properties.ContainsKey(StrippingKey))
             throw new InvalidOperationException("UseLangSmithHeaderStripping() comes before UseLangSmithTracing(), which then never sees a caller's run. Remove it: UseLangSmithTracing() strips the headers itself.");

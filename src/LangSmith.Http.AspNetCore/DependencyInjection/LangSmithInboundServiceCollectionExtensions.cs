@@ -32,6 +32,12 @@ public static class LangSmithInboundServiceCollectionExtensions
         services.AddLangSmith();
         services.AddLangSmithHeaderStripping();
         services.Configure(configure);
+        if (!services.Any(static service => service.ServiceType == typeof(MiddlewareCheck)))
+        {
+            services.AddSingleton<MiddlewareCheck>();
+            services.AddHostedService(static provider => provider.GetRequiredService<MiddlewareCheck>());
+        }
+
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<LangSmithOptions>, HttpJsonContracts>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LangSmithInboundOptions>, LangSmithInboundOptionsValidator>());
         return services;

@@ -22,6 +22,12 @@ internal static partial class InboundLog
     [LoggerMessage(24, LogLevel.Warning, "Trust.FromAnyone() is in force outside development: every caller can put the runs of this service into traces and projects of its choice. Name the callers to trust.", EventName = "AnyoneIsTrusted")]
     internal static partial void AnyoneIsTrusted(ILogger logger);
 
+    [LoggerMessage(26, LogLevel.Information, "A caller's LangSmith run was not continued, because no trust rule ({Rules}) accepts the caller. Its headers were stripped. If the caller is yours, add a rule to LangSmithInboundOptions.Trust; behind a proxy, a connection's address is the proxy's. Further requests are only counted (langsmith.http.inbound, reason=untrusted).", EventName = "CallerNotTrusted")]
+    internal static partial void CallerNotTrusted(ILogger logger, string rules);
+
+    [LoggerMessage(27, LogLevel.Warning, "AddLangSmithInbound() was called, and UseLangSmithTracing() was not: callers' runs are not continued, and their headers are not stripped. Call app.UseLangSmithTracing().", EventName = "MiddlewareMissing")]
+    internal static partial void MiddlewareMissing(ILogger logger);
+
     [LoggerMessage(25, LogLevel.Warning, "ForwardedHeadersOptions names no proxy and no network, so X-Forwarded-For of every caller is believed (ASPNETCORE_FORWARDEDHEADERS_ENABLED does this). A caller that reaches this service without the proxy can claim any address, and Trust.FromNetworks trusts it. Name the proxies in ForwardedHeadersOptions.", EventName = "ForwardedAddressesBelieved")]
     internal static partial void ForwardedAddressesBelieved(ILogger logger);
 }

@@ -8,6 +8,7 @@ namespace LangSmith.Http.AspNetCore.Trust;
 /// <summary>Asks the trust rules about a caller.</summary>
 internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger)
 {
+    private readonly LogThrottle _refusals = new();
     private readonly LogThrottle[] _failures = [.. rules.Select(static _ => new LogThrottle())];
 
     internal async ValueTask<bool> IsTrustedAsync(HttpContext context)
@@ -26,6 +27,9 @@ internal sealed class TrustPolicy(IReadOnlyList<TrustRule> rules, ILogger logger
                 InboundLog.TrustRuleFailed(logger, rule.Name, failure);
         }
 
+        // Without a rule, it was decided that nobody is trusted.
+        if (rules.Count > 0 && _refusals.TryPass())
+            InboundLog.CallerNotTrusted(logger, string.Join(", ", rules.Select(static rule => rule.Name)));
         return false;
     }
 }

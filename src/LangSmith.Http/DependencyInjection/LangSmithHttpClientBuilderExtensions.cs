@@ -28,7 +28,11 @@ public static class LangSmithHttpClientBuilderExtensions
             builder.Services.Configure<LangSmithPropagationOptions>(null, static options => options.IsForAllClients = true);
         else
             options.ValidateOnStart();
-        return builder.AddHttpMessageHandler<LangSmithPropagationHandler>();
+        return builder.ConfigureAdditionalHttpMessageHandlers(static (handlers, services) =>
+        {
+            if (!handlers.OfType<LangSmithPropagationHandler>().Any())
+                handlers.Add(services.GetRequiredService<LangSmithPropagationHandler>());
+        });
     }
 
     /// <summary>

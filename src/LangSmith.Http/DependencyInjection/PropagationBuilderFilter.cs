@@ -17,6 +17,7 @@ internal sealed class PropagationBuilderFilter(
 
     private readonly ILogger _logger = QuietLogger.Wrap(loggers.CreateLogger(Log.Category));
     private readonly LogThrottle _warning = new();
+    private readonly LogThrottle _isTwice = new();
 
     public Action<HttpMessageHandlerBuilder> Configure(Action<HttpMessageHandlerBuilder> next)
     {
@@ -33,6 +34,8 @@ internal sealed class PropagationBuilderFilter(
                 builder.AdditionalHandlers.Remove(handler);
             if (options.IsRemoved)
                 return;
+            if (ours.Count > 1 && _isTwice.TryPass())
+                Log.HandlerTwice(_logger, name, ours.Count);
             ours[0].Configure(state.State, policies.Get(name));
             if (options.Targets.Count == 0 && (options.IsForAllClients || IsOnAllClients()) && _warning.TryPass())
                 Log.DefaultsWithoutTargets(_logger);

@@ -43,6 +43,9 @@ internal static partial class Log
     [LoggerMessage(13, LogLevel.Warning, "A value of type {Type} is larger than LangSmithOptions.MaxPayloadBytes ({MaxBytes}), or has more than 100,000 values, and was cut. Further cuts are only counted (langsmith.http.faults, kind=payload_cut).", EventName = "PayloadCut")]
     internal static partial void PayloadCut(ILogger logger, string type, int maxBytes);
 
+    [LoggerMessage(14, LogLevel.Information, "HttpClient '{Client}' has {Count} LangSmithPropagationHandlers. The outermost is used, and the others were removed. Register it once.", EventName = "HandlerTwice")]
+    internal static partial void HandlerTwice(ILogger logger, string client, int count);
+
     [LoggerMessage(10, LogLevel.Warning, "{Warning}", EventName = "ConfigurationWarning")]
     internal static partial void ConfigurationWarning(ILogger logger, string warning);
 }

@@ -12,14 +12,14 @@ public sealed class RegistrationTests
     private readonly List<StubHandler> _stubs = [];
 
     [Test]
-    public void AddHttpMessageHandler_WithoutAddLangSmith_SaysWhatTheReadmeQuotes()
+    public void AddHttpMessageHandler_WithoutAddLangSmith_SaysWhatThePageQuotes()
     {
         var services = new ServiceCollection();
         services.AddHttpClient("answers").AddHttpMessageHandler<LangSmithPropagationHandler>();
         using var provider = services.BuildServiceProvider();
         var exception = Assert.Throws<InvalidOperationException>(() => provider.GetRequiredService<IHttpClientFactory>().CreateClient("answers"));
         Assert.That(exception!.Message, Is.EqualTo("No service for type 'LangSmith.Http.LangSmithPropagationHandler' has been registered."));
-        Assert.That(File.ReadAllText(Repository.PathTo("README.md")), Does.Contain(exception.Message));
+        Assert.That(File.ReadAllText(Repository.PathTo("src/docs/troubleshooting.md")), Does.Contain(exception.Message));
     }
 
     [Test]

@@ -148,7 +148,8 @@ public sealed class RunContext
             {
                 if (!string.Equals(key, name, StringComparison.OrdinalIgnoreCase))
                     continue;
-                foreach (var value in values)
+                // Some collections have a name without a list.
+                foreach (var value in values ?? [])
                     yield return value;
             }
         }

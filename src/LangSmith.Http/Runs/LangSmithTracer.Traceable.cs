@@ -304,7 +304,7 @@ public sealed partial class LangSmithTracer
             }
             catch (Exception exception)
             {
-                FailWith(_run!, exception);
+                Fail(exception);
                 throw;
             }
         }
@@ -319,8 +319,7 @@ public sealed partial class LangSmithTracer
             }
             catch (Exception exception)
             {
-                if (_run is not null)
-                    FailWith(_run, exception);
+                Fail(exception);
                 throw;
             }
 
@@ -359,8 +358,22 @@ public sealed partial class LangSmithTracer
 
         private void End()
         {
+            if (_run is { IsRecorded: true, IsEnded: false })
+                EndWith(_run, Reduce());
+        }
+
+        // The commonest end of a chat is a stream that breaks off: the elements read so far are recorded with the error.
+        private void Fail(Exception exception)
+        {
             if (_run is not { IsRecorded: true, IsEnded: false })
                 return;
+            if ((_count > 0 || _elements.Count > 0) && !_run.HasOutputs)
+                _run.SetOutputs(Reduce());
+            FailWith(_run, exception);
+        }
+
+        private object? Reduce()
+        {
             object? outputs = null;
             if (reduce is null)
             {
@@ -383,7 +396,7 @@ public sealed partial class LangSmithTracer
                 tracer._faults.Guard(Fault.CallbackFailed, "reduce", this, stream => outputs = reduce(stream._elements));
             }
 
-            EndWith(_run, outputs);
+            return outputs;
         }
     }
 }

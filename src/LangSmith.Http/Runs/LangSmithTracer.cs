@@ -153,7 +153,8 @@ public sealed partial class LangSmithTracer
     }
 
     /// <summary>
-    /// Runs a function as a run: its result becomes the outputs, an exception is recorded and rethrown untouched.
+    /// Runs a function as a run: its result becomes the outputs, unless the function called <see cref="RunTree.SetOutputs"/>. An
+    /// exception is recorded and rethrown untouched.
     /// </summary>
     /// <typeparam name="TResult">The result's type.</typeparam>
     /// <param name="name">What the run is called; without a name <c>Unnamed</c>, as in Python.</param>
@@ -277,11 +278,11 @@ public sealed partial class LangSmithTracer
         static state => state._recorder!.ShouldRecord(state.traceId),
         fallback: false);
 
-    // Ending must not fail the call that went well.
+    // Ending must not fail the call that went well. Outputs that were set win over the result.
     private static void EndWith(RunTree run, object? result)
     {
         if (run.IsRecorded && !run.IsEnded)
-            run.End(result);
+            run.End(run.HasOutputs ? null : result);
     }
 
     private static void FailWith(RunTree run, Exception exception)

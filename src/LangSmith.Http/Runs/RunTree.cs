@@ -141,6 +141,16 @@ public sealed class RunTree
         }
     }
 
+    /// <summary>True if the open run has outputs.</summary>
+    internal bool HasOutputs
+    {
+        get
+        {
+            lock (Gate)
+                return _outputs is not null;
+        }
+    }
+
     /// <summary>What happened during the run; empty when nothing did, or the run has ended.</summary>
     public IReadOnlyList<RunEvent> Events
     {
@@ -253,7 +263,9 @@ public sealed class RunTree
         }
     }
 
-    /// <summary>Sets the outputs without ending the run.</summary>
+    /// <summary>
+    /// Sets the outputs without ending the run. They are kept if the function that made the run returns another value.
+    /// </summary>
     /// <param name="outputs">
     /// The outputs, serialised now. What is not an object becomes <c>{"output": …}</c>. Null clears them.
     /// </param>

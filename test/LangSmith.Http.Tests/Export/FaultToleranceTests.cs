@@ -127,7 +127,7 @@ public sealed class FaultToleranceTests
 
         Assert.That(at, Has.Count.EqualTo(2));
         Assert.That(at[1] - at[0], Is.GreaterThanOrEqualTo(TimeSpan.FromSeconds(60)));
-        Assert.That(bed.Log, Has.One.EqualTo("Retry: A batch of runs is tried again in 00:01:00: 429 Too Many Requests."));
+        Assert.That(bed.Log, Has.One.EqualTo("Retry: A batch of runs is sent again in 00:01:00: 429 Too Many Requests."));
     }
 
     [TestCase("120", 120)]

@@ -18,6 +18,16 @@ public class CarrierTests
     public void FromHeaders_DictionaryInAnyCase_ReadsTheRun(string trace, string baggage) =>
         AssertIsRun(RunContext.FromHeaders(new Dictionary<string, string> { ["accept"] = "*/*", [trace] = Trace, [baggage] = Baggage }));
 
+    [TestCase("langsmith-trace")]
+    [TestCase("baggage")]
+    [TestCase("accept")]
+    public void FromHeaders_ANameWithoutAList_ReadsTheOthers(string name)
+    {
+        KeyValuePair<string, IEnumerable<string>>[] headers = [new(name, null!), new("langsmith-trace", [Trace]), new("baggage", [Baggage])];
+
+        AssertIsRun(RunContext.FromHeaders(headers));
+    }
+
     [Test]
     public void FromHeaders_HttpRequestHeaders_ReadsTheRun()
     {

@@ -133,6 +133,47 @@ public class LangSmithTracerTests
         });
     }
 
+    [TestCase("RunAsync")]
+    [TestCase("Run")]
+    [TestCase("Traceable")]
+    [TestCase("TraceStream")]
+    public async Task SetOutputs_InsideAFunction_WinsOverItsResult(string wrapper)
+    {
+        const string Expected = """{"mine":true}""";
+        switch (wrapper)
+        {
+            case "RunAsync":
+                await _tracer.RunAsync("run", static run => Task.FromResult(Set(run)));
+                break;
+            case "Run":
+                _tracer.Run("run", Set);
+                break;
+            case "Traceable":
+                _tracer.Traceable(static () => Set(RunTree.Current!), "run")();
+                break;
+            default:
+                await foreach (var unused in _tracer.TraceStream(Stream(), "run"))
+                {
+                }
+
+                break;
+        }
+
+        Assert.That(_recorder.Single("run").Outputs.Text(), Is.EqualTo(Expected));
+
+        static int Set(RunTree run)
+        {
+            run.SetOutputs(new { mine = true });
+            return 42;
+        }
+
+        static async IAsyncEnumerable<int> Stream()
+        {
+            await Task.Yield();
+            yield return Set(RunTree.Current!);
+        }
+    }
+
     [Test]
     public void StartRun_Disposed_EndsTheRunAndRestoresTheOuterOne()
     {

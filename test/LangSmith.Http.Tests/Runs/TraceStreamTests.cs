@@ -115,6 +115,28 @@ public class TraceStreamTests
         });
     }
 
+    [TestCase(0, false, null)]
+    [TestCase(3, false, """{"output":[0,1,2]}""")]
+    [TestCase(0, true, null)]
+    [TestCase(3, true, """{"output":3}""")]
+    public void TraceStream_SourceThrowsOrIsCancelled_RecordsWhatWasReadSoFar(int elements, bool reduces, string? outputs)
+    {
+        foreach (Exception end in new Exception[] { new InvalidOperationException("broken"), new OperationCanceledException("cancelled") })
+        {
+            _recorder.Clear();
+            Assert.CatchAsync(async () =>
+            {
+                Func<IReadOnlyList<int>, object?>? reduce = reduces ? static read => read.Count : null;
+                await foreach (var unused in _tracer.TraceStream(Source(elements, yields: true, end), "stream", reduce))
+                {
+                }
+            });
+
+            var run = _recorder.Single("stream");
+            Assert.That((run.Outputs?.GetRawText(), run.Error?.Contains(end.Message, StringComparison.Ordinal)), Is.EqualTo((outputs, true)));
+        }
+    }
+
     [Test]
     public void TraceStream_SourceThrowsWhenDisposed_RecordsTheErrorAndRethrowsIt()
     {

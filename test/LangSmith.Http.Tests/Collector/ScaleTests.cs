@@ -22,13 +22,13 @@ public sealed class ScaleTests : CollectorFixture
         await MultipartAsync([.. Trace(Runs)]);
         await GetAsync("/api/traces?q=x");
         Collector.Clear();
-        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var before = ObjectGraph.GetSize(Collector.Store);
 
         var watch = Stopwatch.StartNew();
         for (var number = 0; number < Runs; number += RunsOfATrace)
             Assert.That(await MultipartAsync([.. Trace(number)]), Is.EqualTo(Answer.Accepted));
         await Report("ingest over multipart, with making the bodies", watch);
-        var held = GC.GetTotalMemory(forceFullCollection: true) - before;
+        var held = ObjectGraph.GetSize(Collector.Store) - before;
 
         foreach (var path in (string[])["/api/traces", "/api/traces?q=payload+of+run+77&limit=10", "/api/traces?project=default&status=ok", "/api/problems"])
         {
@@ -41,7 +41,7 @@ public sealed class ScaleTests : CollectorFixture
             }
         }
 
-        var heldAfterReading = GC.GetTotalMemory(forceFullCollection: true) - before;
+        var heldAfterReading = ObjectGraph.GetSize(Collector.Store) - before;
         await TestContext.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
             $"{Runs:N0} runs: {held:N0} bytes, {held / Runs:N0} for each; {heldAfterReading:N0} after reading; the collector counts {Collector.Store.Bytes:N0}"));
         using (Assert.EnterMultipleScope())

@@ -131,8 +131,11 @@ public sealed class KeyboardTests : PageTest
         await page.Keyboard.PressAsync("ArrowRight");
         await Expect(page.Tab("Problems (1)")).ToBeFocusedAsync();
         await Expect(page.Tab("Problems (1)")).ToHaveAttributeAsync("aria-selected", "true");
+        // The list is fetched when its tab is chosen.
+        var link = page.GetByRole(AriaRole.Link, new() { Name = "Run wait" });
+        await Expect(link).ToBeVisibleAsync();
         await page.Keyboard.PressAsync("j");
-        await Expect(page.GetByRole(AriaRole.Link, new() { Name = "Run wait" })).ToBeFocusedAsync();
+        await Expect(link).ToBeFocusedAsync();
         await page.Keyboard.PressAsync("Enter");
         await Expect(page.Heading("wait").Last).ToBeVisibleAsync();
     }

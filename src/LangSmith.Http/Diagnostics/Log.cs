@@ -46,6 +46,9 @@ internal static partial class Log
     [LoggerMessage(14, LogLevel.Information, "HttpClient '{Client}' has {Count} LangSmithPropagationHandlers. The outermost is used, and the others were removed. Register it once.", EventName = "HandlerTwice")]
     internal static partial void HandlerTwice(ILogger logger, string client, int count);
 
+    [LoggerMessage(15, LogLevel.Warning, "A run was not recorded, because it is deeper in its tree than a header of {MaxLength} characters can say. Scopes may have been forgotten: dispose what StartRun returns, and start consumers that live long under TracingContext.Suppress(). Further runs are only counted (langsmith.http.runs, result=too_deep).", EventName = "TooDeep")]
+    internal static partial void TooDeep(ILogger logger, int maxLength);
+
     [LoggerMessage(10, LogLevel.Warning, "{Warning}", EventName = "ConfigurationWarning")]
     internal static partial void ConfigurationWarning(ILogger logger, string warning);
 }

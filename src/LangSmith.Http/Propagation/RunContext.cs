@@ -61,7 +61,7 @@ public sealed class RunContext
     /// The context of a trace its caller decided not to record: it has no identity, and <see cref="IsSampled"/> is
     /// false.
     /// </summary>
-    internal static RunContext NotSampled { get; } = new(RunIdentity.None, [], NoMetadata);
+    internal static RunContext NotSampled { get; } = new(RunIdentity.None, [], NoMetadata) { IsSampled = false };
 
     /// <summary>The context where nothing is current: it has no identity and no headers.</summary>
     internal static RunContext Nothing { get; } = new(RunIdentity.None, [], NoMetadata);
@@ -95,9 +95,10 @@ public sealed class RunContext
 
     /// <summary>
     /// False when the caller said that it does not record this trace: runs started under it are not recorded either,
-    /// and the next service is told the same.
+    /// and the next service is told the same. It has an identity only if the caller sends it
+    /// (<see cref="LangSmithOptions.ForwardSampledOutTraces"/>).
     /// </summary>
-    public bool IsSampled => !ReferenceEquals(this, NotSampled);
+    public bool IsSampled { get; private init; } = true;
 
     internal RunIdentity Identity { get; }
 
@@ -265,7 +266,10 @@ public sealed class RunContext
 
     /// <summary>The same run without project and address, whose runs go where this process sends its own.</summary>
     internal RunContext WithoutDestination() =>
-        new(Identity with { Project = null, Address = null }, Tags, _encodedMetadata);
+        new(Identity with { Project = null, Address = null }, Tags, _encodedMetadata) { IsSampled = IsSampled };
+
+    /// <summary>The context of a root that is not recorded, for fleets whose services all decide by the trace's id.</summary>
+    internal static RunContext SampledOut(RunIdentity identity) => new(identity, [], NoMetadata) { IsSampled = false };
 
     /// <summary>The header values in a format; built at the first call and kept.</summary>
     internal RunHeaders GetHeaders(HeaderFormat format)
@@ -279,7 +283,7 @@ public sealed class RunContext
         }
 
         // An application has a handful of formats. Where options are made per request, start over instead of growing.
-        var built = !IsSampled ? RunHeaders.NotSampled(format)
+        var built = ReferenceEquals(this, NotSampled) ? RunHeaders.NotSampled(format)
             : ReferenceEquals(this, Nothing) ? RunHeaders.Empty(format)
             : RunHeaders.Create(this, format, depth < 8 ? newest : null);
         Interlocked.CompareExchange(ref _headers, built, newest);
@@ -307,6 +311,7 @@ public sealed class RunContext
         string? project = null;
         string? address = null;
         string? metadata = null;
+        var isSampled = true;
         IReadOnlyList<string> tags = [];
         // The last member of a key wins, as in the other SDKs.
         if (baggage is { Length: > BaggageLine.MaxReadLength })
@@ -335,6 +340,9 @@ public sealed class RunContext
                     case "langsmith-metadata":
                         metadata = member.Value.ToString();
                         break;
+                    case "langsmith-sampled":
+                        isSampled = member.Value is not "0";
+                        break;
                 }
             }
         }
@@ -344,8 +352,8 @@ public sealed class RunContext
             return ExtractResult.ProjectAndAddress;
         var text = dottedOrder.Length == trace?.Length ? trace : dottedOrder.ToString();
         var identity = new RunIdentity(path.TraceId, path.RunId, path.ParentRunId, text, path.EarliestChildStart, project, address);
-        context = new RunContext(identity, tags, metadata);
-        return ExtractResult.Extracted;
+        context = new RunContext(identity, tags, metadata) { IsSampled = isSampled };
+        return isSampled ? ExtractResult.Extracted : ExtractResult.NotSampled;
     }
 
     private static bool IsMarkedNotSampled(string? baggage)

@@ -10,6 +10,8 @@ namespace LangSmith.Http.Propagation;
 /// </summary>
 internal sealed class RunHeaders
 {
+    private const string NotSampledMember = "langsmith-sampled=0";
+
     private readonly string? _metadata;
     private readonly string? _threadMetadata;
     private readonly string? _tags;
@@ -48,7 +50,7 @@ internal sealed class RunHeaders
     internal bool IsTooLong => Trace is { Length: > DottedOrder.MaxLength };
 
     internal static RunHeaders NotSampled(HeaderFormat format) =>
-        new(format, null, null, null, false, null, "langsmith-sampled=0");
+        new(format, null, null, null, false, null, NotSampledMember);
 
     internal static RunHeaders Nothing { get; } = Empty(HeaderFormat.Default);
 
@@ -65,6 +67,8 @@ internal sealed class RunHeaders
         var destination = context.Address is not null ? "langsmith-address=" + Uri.EscapeDataString(context.Address)
             : string.IsNullOrEmpty(context.Project) ? null
             : "langsmith-project=" + Uri.EscapeDataString(context.Project);
+        if (!context.IsSampled)
+            destination = BaggageLine.Join(NotSampledMember, destination);
         var room = format.MaxBaggageBytes - (destination is null ? 0 : destination.Length + 1);
         var threadMetadata = hasMetadata ? ThreadMetadata(context.Metadata, format, room) : null;
         return new RunHeaders(format, context.DottedOrder, metadata, threadMetadata, hasMetadata, tags, destination) { Next = next };

@@ -13,7 +13,7 @@ internal sealed class ConfigurationReader(LangSmithVariables variables, IReadOnl
     /// </summary>
     internal static readonly IReadOnlySet<string> Keys = new HashSet<string>(StringComparer.OrdinalIgnoreCase)
     {
-        "AgentAddress", "ApiKey", "Enabled", "Endpoint", "FlushInterval", "Headers", "HideInputs", "HideMetadata", "HideOutputs",
+        "AgentAddress", "ApiKey", "Enabled", "Endpoint", "FlushInterval", "ForwardSampledOutTraces", "Headers", "HideInputs", "HideMetadata", "HideOutputs",
         "MaxBatchOperations", "MaxPayloadBytes", "MaxQueuedBytes", "MaxQueuedOperations", "MaxRetryTime", "Project", "RequestTimeout",
         "SamplingRate", "ServiceName", "ShutdownTimeout", "Tracing", "WorkspaceId",
     };

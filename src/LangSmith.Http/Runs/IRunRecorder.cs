@@ -11,8 +11,9 @@ namespace LangSmith.Http;
 public interface IRunRecorder
 {
     /// <summary>
-    /// Decides, once for each root run started here, whether its trace is recorded. If a trace is not recorded, requests
-    /// carry no <c>langsmith-trace</c> and none of its runs is reported. If this throws, the trace is not recorded.
+    /// Decides whether a trace is recorded here: it is asked when a root run starts, and for each run whose parent is in another process.
+    /// The answer for one id must stay the same. None of the runs of a trace that is not recorded is reported; requests carry the caller's
+    /// run, or no <c>langsmith-trace</c> if the trace starts here. If this throws, the trace is not recorded.
     /// </summary>
     /// <param name="traceId">The trace's id, which is its root run's.</param>
     bool ShouldRecord(Guid traceId);

@@ -128,6 +128,14 @@ public sealed class LangSmithOptions
     /// </value>
     public int MaxPayloadBytes { get; set; } = PayloadSerializer.DefaultMaxBytes;
 
+    /// <summary>
+    /// Whether requests of a trace that starts here and is not recorded carry its <c>langsmith-trace</c>, next to the word that it is not
+    /// recorded. Switch it on if every service samples by the trace's id at the same rate: Python and TypeScript then drop the trace, too,
+    /// instead of starting one of their own. A service with a higher rate would record runs whose parents never arrive.
+    /// </summary>
+    /// <value>Default: false.</value>
+    public bool ForwardSampledOutTraces { get; set; }
+
     /// <summary>The contracts the application gave to ASP.NET Core, for types that have no other; null if there are none.</summary>
     internal IJsonTypeInfoResolver? ApplicationContracts { get; set; }
 
@@ -151,6 +159,8 @@ public sealed class LangSmithOptions
         MaxPayloadBytes = configuration.ReadValue(
             nameof(MaxPayloadBytes), null, "a number of bytes", static (string? text, out int value) =>
                 int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value), Notes) ?? MaxPayloadBytes;
+        ForwardSampledOutTraces =
+            ReadSwitch(nameof(ForwardSampledOutTraces), configuration.Section(nameof(ForwardSampledOutTraces))) ?? ForwardSampledOutTraces;
         ReadDestination(configuration);
         foreach (var key in configuration.FindUnknownKeys())
             Notes.Warnings.Add($"{key} is no setting and was ignored. The settings are {string.Join(", ", ConfigurationReader.Keys)}.");

@@ -1,7 +1,4 @@
 using System.Reflection;
-using LangSmith.Http.Diagnostics;
-using LangSmith.Http.Propagation;
-using LangSmith.Http.Runs;
 using LangSmith.Http.Runs.Capture;
 
 namespace LangSmith.Http;
@@ -15,7 +12,9 @@ public sealed partial class LangSmithTracer
     /// </summary>
     /// <remarks>
     /// Arguments that are a <see cref="CancellationToken"/>, a <see cref="Stream"/> or a delegate are never captured. A
-    /// stream's run starts when it is enumerated and ends as <see cref="TraceStream{T}"/> says.
+    /// stream's run starts when it is enumerated and ends as
+    /// <see cref="TraceStream{T}(IAsyncEnumerable{T}, string, Func{IReadOnlyList{T}, object?}, object?, RunOptions?)"/> says.
+    /// A function that returns a <see cref="ValueTask"/> is wrapped with <see cref="TraceableValueTask(Func{ValueTask}, string, RunOptions?)"/>.
     /// </remarks>
     /// <typeparam name="TResult">The result's type.</typeparam>
     /// <param name="func">The function.</param>
@@ -177,27 +176,6 @@ public sealed partial class LangSmithTracer
         return (a, b, c, d) => call.InvokeStream(() => func(a, b, c, d), a, b, c, d);
     }
 
-    /// <summary>
-    /// Traces a stream: the run starts when it is enumerated, is current again on every step of the source, and ends
-    /// once, on completion, on <c>break</c> or on an exception.
-    /// </summary>
-    /// <typeparam name="T">The type of the elements.</typeparam>
-    /// <param name="source">The stream.</param>
-    /// <param name="name">What the run is called.</param>
-    /// <param name="reduce">
-    /// Makes the outputs of the elements that were read. Null means all of them, each serialised as it passes.
-    /// </param>
-    /// <param name="inputs">The inputs, serialised when the run starts.</param>
-    /// <param name="options">More about the run; null means the defaults.</param>
-    /// <returns>The same elements. Each enumeration is a run of its own.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
-    public IAsyncEnumerable<T> TraceStream<T>(
-        IAsyncEnumerable<T> source, string name, Func<IReadOnlyList<T>, object?>? reduce = null, object? inputs = null, RunOptions? options = null)
-    {
-        ArgumentNullException.ThrowIfNull(source);
-        return new TracedStream<T>(this, () => source, name, reduce, () => inputs, options);
-    }
-
     /// <summary>One wrapped function: it knows the names of the parameters and starts a run per call.</summary>
     private sealed class TraceableCall
     {
@@ -213,12 +191,14 @@ public sealed partial class LangSmithTracer
             _tracer = tracer;
             _name = name;
             _options = options;
+            _parameters = func.Method.GetParameters();
+            if (isAwaited)
+                return;
             var returned = func.Method.ReturnType;
             if (returned == typeof(ValueTask) || (returned.IsGenericType && returned.GetGenericTypeDefinition() == typeof(ValueTask<>)))
-                throw new ArgumentException($"'{name}' returns {returned.Name}, which can be awaited only once. Return a Task: call AsTask() on it.", nameof(func));
-            if (!isAwaited && typeof(Task).IsAssignableFrom(returned))
+                throw new ArgumentException($"'{name}' returns {returned.Name}. Use TraceableValueTask.", nameof(func));
+            if (typeof(Task).IsAssignableFrom(returned))
                 throw new ArgumentException($"'{name}' returns a task, and its run would end before the task does. Leave out the type arguments, so that the overload for tasks is taken.", nameof(func));
-            _parameters = func.Method.GetParameters();
         }
 
         internal TResult Invoke<TResult>(Func<TResult> func, params ReadOnlySpan<object?> arguments) =>
@@ -230,10 +210,17 @@ public sealed partial class LangSmithTracer
         internal Task<TResult> InvokeAsync<TResult>(Func<Task<TResult>> func, params ReadOnlySpan<object?> arguments) =>
             _tracer.RunAsync(_name, _ => func(), Inputs(arguments), _options);
 
+        internal async ValueTask InvokeValueAsync(Func<ValueTask> func, params object?[] arguments) =>
+            await _tracer.RunAsync(_name, _ => func().AsTask(), Inputs(arguments), _options).ConfigureAwait(false);
+
+        internal async ValueTask<TResult> InvokeValueAsync<TResult>(Func<ValueTask<TResult>> func, params object?[] arguments) =>
+            await _tracer.RunAsync(_name, _ => func().AsTask(), Inputs(arguments), _options).ConfigureAwait(false);
+
+        // The arguments are captured now: they may change until the stream is enumerated.
         internal TracedStream<TResult> InvokeStream<TResult>(Func<IAsyncEnumerable<TResult>> func, params ReadOnlySpan<object?> arguments)
         {
             var inputs = Inputs(arguments);
-            return new TracedStream<TResult>(_tracer, func, _name, null, () => inputs, _options);
+            return new TracedStream<TResult>(_tracer, func, _name, () => _tracer.ListOutputs<TResult>(null, _options), () => inputs, _options);
         }
 
         private JsonPayload? Inputs(ReadOnlySpan<object?> arguments)
@@ -251,152 +238,8 @@ public sealed partial class LangSmithTracer
                 inputs[parameter ?? $"arg{i}"] = arguments[i];
             }
 
-            return new JsonPayload(_tracer.Capture.Serialize(inputs));
-        }
-    }
-
-    private sealed class TracedStream<T>(
-        LangSmithTracer tracer,
-        Func<IAsyncEnumerable<T>> source,
-        string name,
-        Func<IReadOnlyList<T>, object?>? reduce,
-        Func<object?> inputs,
-        RunOptions? options) : IAsyncEnumerable<T>
-    {
-        public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken cancellationToken = default) =>
-            new TracedEnumerator<T>(tracer, source, name, reduce, inputs(), options, cancellationToken);
-    }
-
-    private sealed class TracedEnumerator<T>(
-        LangSmithTracer tracer,
-        Func<IAsyncEnumerable<T>> source,
-        string name,
-        Func<IReadOnlyList<T>, object?>? reduce,
-        object? inputs,
-        RunOptions? options,
-        CancellationToken cancellationToken) : IAsyncEnumerator<T>
-    {
-        private readonly List<T> _elements = [];
-        private readonly List<byte[]> _serialized = [];
-        private int _count;
-        private int _bytes;
-        private RunTree? _run;
-        private Ambient? _ambient;
-        private IAsyncEnumerator<T>? _inner;
-
-        public T Current => _inner is null ? default! : _inner.Current;
-
-        // What an async method sets in the flow of execution ends with it: the caller keeps its own run between two steps.
-        public async ValueTask<bool> MoveNextAsync()
-        {
-            using var entered = Enter();
-            try
-            {
-                _inner ??= source().GetAsyncEnumerator(cancellationToken);
-                if (!await _inner.MoveNextAsync().ConfigureAwait(false))
-                {
-                    End();
-                    return false;
-                }
-
-                Keep(_inner.Current);
-                return true;
-            }
-            catch (Exception exception)
-            {
-                Fail(exception);
-                throw;
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            using var entered = _run is null ? null : Enter();
-            try
-            {
-                if (_inner is not null)
-                    await _inner.DisposeAsync().ConfigureAwait(false);
-            }
-            catch (Exception exception)
-            {
-                Fail(exception);
-                throw;
-            }
-
-            End();
-        }
-
-        private Ambient? Enter()
-        {
-            if (_run is not null)
-                return _ambient is null ? null : Ambient.Reenter(_ambient);
-            var scope = tracer.StartRun(name, inputs, options);
-            _run = scope.Run;
-            _ambient = scope.Ambient;
-            return _ambient;
-        }
-
-        private void Keep(T element)
-        {
-            if (_run is not { IsRecorded: true, IsEnded: false })
-                return;
-            if (reduce is not null)
-            {
-                _elements.Add(element);
-                return;
-            }
-
-            // A stream may be endless: of its elements as much is kept as of one payload.
-            _count++;
-            if (_serialized.Count < _count - 1)
-                return;
-            var json = tracer.Capture.Serialize(element);
-            _bytes += json.Length;
-            if (_bytes <= tracer.Capture.MaxBytes)
-                _serialized.Add(json);
-        }
-
-        private void End()
-        {
-            if (_run is { IsRecorded: true, IsEnded: false })
-                EndWith(_run, Reduce());
-        }
-
-        // The commonest end of a chat is a stream that breaks off: the elements read so far are recorded with the error.
-        private void Fail(Exception exception)
-        {
-            if (_run is not { IsRecorded: true, IsEnded: false })
-                return;
-            if ((_count > 0 || _elements.Count > 0) && !_run.HasOutputs)
-                _run.SetOutputs(Reduce());
-            FailWith(_run, exception);
-        }
-
-        private object? Reduce()
-        {
-            object? outputs = null;
-            if (reduce is null)
-            {
-                if (_serialized.Count < _count)
-                {
-                    tracer._faults.ReportCut(typeof(IAsyncEnumerable<T>).ToString(), tracer.Capture.MaxBytes);
-                    _serialized.Add(PayloadSerializer.Serialize($"(cut: {_count} elements)"));
-                }
-
-                outputs = new JsonPayload(RawJson.Write(_serialized, static (writer, elements) =>
-                {
-                    writer.WriteStartArray();
-                    foreach (var element in elements)
-                        writer.WriteRaw(element);
-                    writer.WriteEndArray();
-                }));
-            }
-            else
-            {
-                tracer._faults.Guard(Fault.CallbackFailed, "reduce", this, stream => outputs = reduce(stream._elements));
-            }
-
-            return outputs;
+            var processed = _tracer.Process(inputs, _options?.ProcessInputs, "RunOptions.ProcessInputs");
+            return processed is null ? null : new JsonPayload(_tracer.Capture.Serialize(processed, "input"u8));
         }
     }
 }

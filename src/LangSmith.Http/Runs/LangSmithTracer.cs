@@ -31,9 +31,13 @@ public sealed partial class LangSmithTracer
     // Weak, because it holds the tracer and its recorder.
     private static readonly WeakReference<RunCapture?> Latest = new(null);
 
+    private const string Withheld = "(withheld: processing failed)";
+
     private readonly TracingState _state;
     private readonly IRunRecorder? _recorder;
     private readonly FaultLog _faults;
+    private readonly ILogger _logger;
+    private readonly LogThrottle _depth = new();
 
     /// <summary>Makes a tracer without a container.</summary>
     /// <param name="recorder">Who is told of runs; null means nobody, so that callers' headers are only passed through.</param>
@@ -67,12 +71,14 @@ public sealed partial class LangSmithTracer
         Capture = new RunCapture(redactor, () => (_state.Json, _state.MaxPayloadBytes), _faults);
         Latest.SetTarget(Capture);
         Clock = new RunClock(timeProvider);
-        logger = QuietLogger.Wrap(logger);
+        _logger = QuietLogger.Wrap(logger);
         if (recorder is null && state is { IsEnabled: true, IsTracing: true })
-            Log.NoRecorder(logger);
+            Log.NoRecorder(_logger);
         else if (recorder is not null && state is { IsEnabled: true, IsTracing: false })
-            Log.NotTracing(logger);
+            Log.NotTracing(_logger);
     }
+
+    internal IRunRecorder? Recorder => _recorder;
 
     internal RunClock Clock { get; }
 
@@ -107,49 +113,48 @@ public sealed partial class LangSmithTracer
 
         var given = options?.Parent ?? RunParent.Current;
         if (_recorder is null || !(ambient?.Enabled ?? _state.IsTracing))
-        {
-            RunTelemetry.Runs.Add(RunResult.PassedThrough);
-            // Whatever the run would have continued is what is passed on.
-            return given.IsCurrent ? RunScope.NotRecorded : new RunScope(RunTree.NotRecorded, Ambient.EnterParent(given.Context));
-        }
+            return PassThrough(RunResult.PassedThrough, given);
 
-        var (parent, isLocal) = given.IsCurrent ? (ambient?.Context, ambient?.Run is not null) : (given.Context, given.IsLocal);
+        var chosen = !given.IsCurrent ? given : ambient?.ParentFor(_recorder) ?? RunParent.None;
+        // A run of another recorder never arrives where this one goes: it is named, but is no parent.
+        var other = chosen.Run is { } local && !local.IsRecordedBy(_recorder) ? local : null;
+        if (other is not null)
+            chosen = RunParent.None;
+        var parent = chosen.Context;
         if (parent is { IsSampled: false })
-        {
-            RunTelemetry.Runs.Add(RunResult.NotSampled);
-            return given.IsCurrent ? RunScope.NotSampled : NotSampled();
-        }
+            return SampledOut(parent, given);
+        // Decided by the trace's id, at the local root: a trace that is begun elsewhere at the same rate is dropped here as there.
+        if (parent is not null && chosen.Run is null && !ShouldRecord(parent.TraceId))
+            return PassThrough(RunResult.NotSampled, given);
 
-        var start = Clock.NextStart(parent);
+        var start = chosen.Run?.Tree!.NextStart() ?? Clock.NextStart(parent);
         var id = RunClock.NewId(start);
-        // Decided once, at the root; a trace that another process records is recorded here.
-        if (parent is null && !ShouldRecord(id))
-        {
-            RunTelemetry.Runs.Add(RunResult.NotSampled);
-            return NotSampled();
-        }
-
         var project = parent?.Address is not null ? null : parent?.Project ?? ambient?.Project;
         var address = parent?.Address;
         if (project is null && address is null)
             (project, address) = (_state.Project, _state.Address);
         var order = DottedOrder.Append(parent?.DottedOrder, start, id);
+        if (order.Length > DottedOrder.MaxLength)
+            return TooDeep(given);
         var identity = new RunIdentity(parent?.TraceId ?? id, id, parent?.RunId, order, start, project, address);
+        if (parent is null && !ShouldRecord(id))
+            return SampledOut(_state.ForwardSampledOutTraces ? RunContext.SampledOut(identity) : RunContext.NotSampled, RunParent.None);
+
+        var metadata = MetadataOf(
+            chosen, given.IsCurrent && chosen.Run is not null && chosen.Run == ambient?.Run ? ambient.MetadataSinceRun : ambient?.Metadata, other, options);
         var started = new RunSnapshot(identity, string.IsNullOrWhiteSpace(name) ? "Unnamed" : name)
         {
             RunType = options?.RunType ?? RunTypes.Chain,
-            Tags = StartTags(parent, isLocal, ambient, options),
-            Metadata = StartMetadata(parent, isLocal, given.IsCurrent && isLocal ? ambient?.MetadataSinceRun : ambient?.Metadata, options),
+            Tags = TagsOf(chosen, ambient, options),
+            Metadata = metadata.All,
         };
-        var payload = Capture.Inputs(inputs);
-        var run = new RunTree(this, started, payload);
+        var payload = InputsOf(inputs, options);
+        var run = new RunTree(chosen.Run?.Tree ?? new LocalTree(this, start), started, metadata, payload);
         RunTelemetry.Runs.Add(RunResult.Recorded);
         var recorded = payload is null ? started : started with { InputsJson = payload };
         _faults.Guard(
             Fault.RecorderFailed, "IRunRecorder.OnStart", (_recorder, recorded), static state => state._recorder.OnStart(state.recorded));
-        return new RunScope(run, Ambient.EnterRun(run));
-
-        static RunScope NotSampled() => new(RunTree.NotSampled, Ambient.EnterParent(RunContext.NotSampled));
+        return run.EnterScope(Ambient.EnterStarted(run));
     }
 
     /// <summary>
@@ -174,7 +179,7 @@ public sealed partial class LangSmithTracer
             try
             {
                 var result = await func(scope.Run).ConfigureAwait(false);
-                EndWith(scope.Run, result);
+                EndWith(scope.Run, result, options);
                 return result;
             }
             catch (Exception exception)
@@ -214,7 +219,7 @@ public sealed partial class LangSmithTracer
         try
         {
             var result = func(scope.Run);
-            EndWith(scope.Run, result);
+            EndWith(scope.Run, result, options);
             return result;
         }
         catch (Exception exception)
@@ -279,16 +284,40 @@ public sealed partial class LangSmithTracer
         fallback: false);
 
     // Ending must not fail the call that went well. Outputs that were set win over the result.
-    private static void EndWith(RunTree run, object? result)
+    private void EndWith(RunTree run, object? result, RunOptions? options)
     {
         if (run.IsRecorded && !run.IsEnded)
-            run.End(run.HasOutputs ? null : result);
+            run.End(run.HasOutputs ? null : Process(result, options?.ProcessOutputs, "RunOptions.ProcessOutputs"));
     }
 
     private static void FailWith(RunTree run, Exception exception)
     {
         if (run.IsRecorded && !run.IsEnded)
             run.Fail(exception);
+    }
+
+    // Whatever the run would have continued is what is passed on.
+    private static RunScope PassThrough(RunResult result, RunParent given)
+    {
+        RunTelemetry.Runs.Add(result);
+        return given.IsCurrent ? RunScope.NotRecorded
+            : RunTree.StandIn(null, given.Run is { } run ? Ambient.EnterRun(run) : Ambient.EnterParent(given.Context));
+    }
+
+    // Where the trace is the current one, its scope is there.
+    private RunScope SampledOut(RunContext context, RunParent given)
+    {
+        RunTelemetry.Runs.Add(RunResult.NotSampled);
+        if (!given.IsCurrent)
+            return RunTree.StandIn(context, Ambient.EnterSampledOut(context, _recorder!));
+        return ReferenceEquals(context, RunContext.NotSampled) ? RunScope.NotSampled : RunTree.StandIn(context, default);
+    }
+
+    private RunScope TooDeep(RunParent given)
+    {
+        if (_depth.TryPass())
+            Log.TooDeep(_logger, DottedOrder.MaxLength);
+        return PassThrough(RunResult.TooDeep, given);
     }
 
     private static LangSmithOptions Validated(LangSmithOptions options)
@@ -299,41 +328,66 @@ public sealed partial class LangSmithTracer
         return errors.Count == 0 ? options : throw new ArgumentException(string.Join(' ', errors), nameof(options));
     }
 
-    private string[] StartTags(RunContext? parent, bool isLocal, Ambient? ambient, RunOptions? options)
+    private string[] TagsOf(RunParent parent, Ambient? ambient, RunOptions? options)
     {
-        var inherited = parent is null || isLocal ? [] : parent.Tags;
+        // Tags come down from another process, but not from a run in this one.
+        var inherited = parent.Run is null ? parent.Context?.Tags ?? [] : [];
         var surrounding = ambient?.Tags ?? [];
         var own = Capture.Given(options?.Tags, "RunOptions.Tags");
         return inherited.Count + surrounding.Count + own.Length == 0 ? [] : Capture.Tags(inherited.Concat(surrounding).Concat(own));
     }
 
-    private IReadOnlyDictionary<string, JsonElement> StartMetadata(
-        RunContext? parent, bool isLocal, IReadOnlyDictionary<string, JsonElement>? surrounding, RunOptions? options)
+    private RunMetadata MetadataOf(RunParent parent, IReadOnlyDictionary<string, JsonElement>? surrounding, RunTree? other, RunOptions? options)
     {
-        var inherited = parent?.Metadata ?? RunContext.NoMetadata;
+        var inherited = parent.Context?.Metadata ?? RunContext.NoMetadata;
+        var given = Capture.Given(options?.Metadata, "RunOptions.Metadata");
+        var givenOwn = Capture.Given(options?.OwnMetadata, "RunOptions.OwnMetadata");
+        var isLocal = parent.Run is not null;
+        if ((isLocal || inherited.Count == 0) && surrounding is not { Count: > 0 } && given.Length + givenOwn.Length == 0 && other is null)
+            return new RunMetadata(inherited, null);
+
         // The redactor has not seen yet what another process sent, what is in scope, and what the run brings along.
-        var own = Capture.Given(options?.Metadata, "RunOptions.Metadata");
-        if ((isLocal || inherited.Count == 0) && surrounding is not { Count: > 0 } && own.Length == 0)
-            return inherited;
-        var added = isLocal ? [] : new Dictionary<string, JsonElement>(inherited);
+        var added = isLocal ? [] : new Dictionary<string, JsonElement>(RunMetadata.HandedDown(inherited));
         foreach (var (key, value) in surrounding ?? RunContext.NoMetadata)
             added[key] = value;
-        foreach (var (key, value) in own)
+        Add(added, given);
+        var own = new Dictionary<string, JsonElement>();
+        foreach (var key in added.Keys.Where(RunMetadata.IsFact).ToArray())
         {
-            if (key is null)
-                Telemetry.Count(Fault.BadArgument);
-            else
-                added[key] = RawJson.Parse(Capture.Serialize(value));
+            own[key] = added[key];
+            added.Remove(key);
         }
 
-        if (added.Count == 0)
-            return inherited;
-        var redacted = Capture.Metadata(added) ?? [];
-        if (!isLocal)
-            return redacted;
-        var all = new Dictionary<string, JsonElement>(inherited);
-        foreach (var (key, value) in redacted)
-            all[key] = value;
-        return all;
+        if (other is not null)
+            Add(own, [new("other_tracer_trace_id", other.TraceId.ToString()), new("other_tracer_run_id", other.Id.ToString())]);
+        Add(own, givenOwn);
+        return new RunMetadata(Over(isLocal ? inherited : RunContext.NoMetadata, Redacted(added)), own.Count == 0 ? null : Redacted(own));
+
+        void Add(Dictionary<string, JsonElement> metadata, KeyValuePair<string, object?>[] more)
+        {
+            foreach (var (key, value) in more)
+            {
+                if (key is null)
+                    Telemetry.Count(Fault.BadArgument);
+                else
+                    metadata[key] = RawJson.Parse(Capture.Serialize(value));
+            }
+        }
+
+        IReadOnlyDictionary<string, JsonElement> Redacted(Dictionary<string, JsonElement> metadata) =>
+            metadata.Count == 0 ? RunContext.NoMetadata : Capture.Metadata(metadata) ?? RunContext.NoMetadata;
+
+        static IReadOnlyDictionary<string, JsonElement> Over(IReadOnlyDictionary<string, JsonElement> inherited, IReadOnlyDictionary<string, JsonElement> added) =>
+            inherited.Count == 0 ? added
+            : added.Count == 0 ? inherited
+            : new RunMetadata(inherited, added).All;
     }
+
+    // Inputs that are a payload already were processed when the function was called.
+    private JsonPayload? InputsOf(object? inputs, RunOptions? options) =>
+        Capture.Inputs(inputs is JsonPayload ? inputs : Process(inputs, options?.ProcessInputs, "RunOptions.ProcessInputs"));
+
+    private object? Process(object? value, Func<object?, object?>? process, string name) => process is null
+        ? value
+        : _faults.Guard(Fault.CallbackFailed, name, (process, value), static state => state.process(state.value), Withheld);
 }

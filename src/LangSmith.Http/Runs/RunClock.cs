@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace LangSmith.Http.Runs;
 
 /// <summary>
-/// Start times and ids. Times are UTC in whole microseconds, as the dotted order has them, and no two siblings share
-/// one, so that they sort in the order they were started.
+/// Start times of local roots, and ids. Times are UTC in whole microseconds, as the dotted order has them, and no two share
+/// one, so that they sort in the order they were started. Runs below a local root ask its <see cref="LocalTree"/>.
 /// </summary>
 internal sealed class RunClock(TimeProvider timeProvider)
 {
@@ -24,14 +24,23 @@ internal sealed class RunClock(TimeProvider timeProvider)
 
     private long _last;
 
-    internal DateTime Now() => Truncate(timeProvider.GetUtcNow().UtcDateTime);
+    /// <summary>Ticks since some moment. Nobody can set this clock.</summary>
+    internal long Elapsed
+    {
+        get
+        {
+            // GetElapsedTime computes with doubles, which lose microseconds after some weeks.
+            var (seconds, rest) = Math.DivRem(timeProvider.GetTimestamp(), timeProvider.TimestampFrequency);
+            return (seconds * TimeSpan.TicksPerSecond) + (rest * TimeSpan.TicksPerSecond / timeProvider.TimestampFrequency);
+        }
+    }
 
-    /// <summary>A start time no run of this tracer has yet, and none before its parent's.</summary>
+    /// <summary>A start time no local root of this tracer has yet, and none before its remote parent's.</summary>
     internal DateTime NextStart(RunContext? parent)
     {
         while (true)
         {
-            var now = Now().Ticks;
+            var now = Truncate(timeProvider.GetUtcNow().UtcTicks).Ticks;
             var last = Volatile.Read(ref _last);
             var next = now <= last && last - now < MaxTieBreak ? last + TimeSpan.TicksPerMicrosecond : now;
             // A parent whose clock is ahead moves its own children, and no other run.
@@ -64,5 +73,5 @@ internal sealed class RunClock(TimeProvider timeProvider)
         return new Guid(id, bigEndian: true);
     }
 
-    private static DateTime Truncate(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), DateTimeKind.Utc);
+    internal static DateTime Truncate(long ticks) => new(ticks - (ticks % TimeSpan.TicksPerMicrosecond), DateTimeKind.Utc);
 }

@@ -15,9 +15,30 @@ public sealed class RunOptions
     /// <value>Default: none.</value>
     public IEnumerable<string> Tags { get; set; } = [];
 
-    /// <summary>Metadata of this run and, by inheritance, of the runs below it. It wins over what is inherited.</summary>
+    /// <summary>
+    /// Metadata of this run and, by inheritance, of the runs below it. It wins over what is inherited. What LangSmith counts or shows
+    /// per run (<c>usage_metadata</c>, <c>ls_model_name</c> and the other <c>ls_*</c> keys of a model call) stays on this run.
+    /// </summary>
     /// <value>Default: none.</value>
     public IEnumerable<KeyValuePair<string, object?>> Metadata { get; set; } = [];
+
+    /// <summary>Metadata of this run alone: neither the runs below it nor the next service get it. It wins over <see cref="Metadata"/>.</summary>
+    /// <value>Default: none.</value>
+    public IEnumerable<KeyValuePair<string, object?>> OwnMetadata { get; set; } = [];
+
+    /// <summary>
+    /// Makes what is recorded of the inputs; the counterpart of <c>process_inputs</c>. It is given the inputs as they were handed over; for
+    /// <c>Traceable</c> that is an <see cref="IReadOnlyDictionary{TKey, TValue}"/> of the arguments by name. If it throws, the inputs are withheld.
+    /// </summary>
+    /// <value>Default: null, the inputs as they are.</value>
+    public Func<object?, object?>? ProcessInputs { get; set; }
+
+    /// <summary>
+    /// Makes what is recorded of a function's result; the counterpart of <c>process_outputs</c>. It is not asked about
+    /// <see cref="RunTree.SetOutputs"/> and <see cref="RunTree.End"/>. If it throws, the outputs are withheld.
+    /// </summary>
+    /// <value>Default: null, the result as it is.</value>
+    public Func<object?, object?>? ProcessOutputs { get; set; }
 }
 
 /// <summary>
@@ -28,25 +49,25 @@ public readonly struct RunParent : IEquatable<RunParent>
 {
     private readonly bool _isExplicit;
 
-    private RunParent(RunContext? context, bool isLocal)
+    private RunParent(RunContext? context, RunTree? run)
     {
         _isExplicit = true;
         Context = ReferenceEquals(context, RunContext.Nothing) ? null : context;
-        IsLocal = isLocal;
+        Run = run;
     }
 
     /// <summary>The run or parent that is current where the run is started.</summary>
     public static RunParent Current => default;
 
     /// <summary>Nothing: the run is the root of a new trace.</summary>
-    public static RunParent None => new(null, false);
+    public static RunParent None => new(null, null);
 
     internal bool IsCurrent => !_isExplicit;
 
     internal RunContext? Context { get; }
 
-    // Tags come down from another process, but not from a run in this one.
-    internal bool IsLocal { get; }
+    /// <summary>The run, if it is one of this process.</summary>
+    internal RunTree? Run { get; }
 
     /// <summary>A run of another process; null means <see cref="None"/>.</summary>
     /// <param name="context">The run.</param>
@@ -58,7 +79,7 @@ public readonly struct RunParent : IEquatable<RunParent>
 
     /// <summary>A run of another process; null means <see cref="None"/>.</summary>
     /// <param name="context">The run.</param>
-    public static RunParent FromContext(RunContext? context) => new(context, false);
+    public static RunParent FromContext(RunContext? context) => new(context, null);
 
     /// <summary>A run of this process.</summary>
     /// <param name="run">
@@ -67,9 +88,9 @@ public readonly struct RunParent : IEquatable<RunParent>
     /// </param>
     public static RunParent FromRun(RunTree? run) => run switch
     {
-        { IsRecorded: true } => new RunParent(run.Context, true),
+        { IsRecorded: true } => new RunParent(run.Context, run),
         // What was sampled out stays so.
-        _ when ReferenceEquals(run, RunTree.NotSampled) => new RunParent(RunContext.NotSampled, false),
+        { IsSampledOut: true } => new RunParent(run.Context, null),
         _ => Current,
     };
 

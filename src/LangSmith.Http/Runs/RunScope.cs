@@ -5,26 +5,29 @@ namespace LangSmith.Http;
 /// <summary>A run that is current until the scope is disposed, which ends it. See <see cref="LangSmithTracer.StartRun"/>.</summary>
 public sealed class RunScope : IDisposable
 {
-    internal RunScope(RunTree run, Ambient? ambient)
+    private readonly Ambient.Scope _scope;
+
+    /// <summary>A scope; <paramref name="scope"/> is the default where nothing was changed.</summary>
+    internal RunScope(RunTree run, Ambient.Scope scope)
     {
         Run = run;
-        Ambient = ambient;
+        _scope = scope;
     }
 
     /// <summary>The scope of a run nobody records.</summary>
-    internal static RunScope NotRecorded { get; } = new(RunTree.NotRecorded, null);
+    internal static RunScope NotRecorded { get; } = new(RunTree.NotRecorded, default);
 
     /// <summary>The scope of a run below one that was sampled out.</summary>
-    internal static RunScope NotSampled { get; } = new(RunTree.NotSampled, null);
+    internal static RunScope NotSampled { get; } = new(RunTree.NotSampled, default);
 
     /// <summary>The scope of a run where tracing is off.</summary>
-    internal static RunScope Off { get; } = new(RunTree.Off, null);
+    internal static RunScope Off { get; } = new(RunTree.Off, default);
 
     /// <summary>The run.</summary>
     public RunTree Run { get; }
 
-    /// <summary>What is current inside; null where nothing was changed.</summary>
-    internal Ambient? Ambient { get; }
+    /// <summary>What is current inside.</summary>
+    internal Ambient.Scope Ambient => _scope;
 
     /// <summary>
     /// Ends the run, if it is open, and restores what was current before. It cannot see an exception that leaves the
@@ -33,6 +36,6 @@ public sealed class RunScope : IDisposable
     public void Dispose()
     {
         Run.EndIfOpen();
-        Ambient?.Dispose();
+        _scope.Dispose();
     }
 }

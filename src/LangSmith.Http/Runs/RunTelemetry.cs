@@ -16,4 +16,5 @@ internal enum RunResult
     NotSampled,
     PassedThrough,
     Off,
+    TooDeep,
 }

@@ -16,16 +16,24 @@ namespace LangSmith.Http;
 /// stay, because work that outlives the run may still attach to it. If a run is not recorded (tracing is off or only
 /// passes through, or the trace was sampled out), every method does nothing and <see cref="IsRecorded"/> is false.
 /// </remarks>
+#pragma warning disable CA1001 // The scope is disposed by whoever called StartRun.
 public sealed class RunTree
+#pragma warning restore CA1001
 {
-    private readonly LangSmithTracer? _tracer;
+    private static readonly RunSnapshot NoStart = new(RunIdentity.None with { }, "");
+
+    private readonly LocalTree? _tree;
 
     // The run as it started, without payloads: those are dropped when it ends.
-    private readonly RunSnapshot _start;
+    private RunSnapshot _start;
+
+    // Until the run ends.
+    private RunScope? _scope;
 
     // Of a run that is not recorded, what outbound requests carry in its place; null means the current context.
     private RunContext? _context;
     private IReadOnlyDictionary<string, JsonElement> _metadata;
+    private IReadOnlyDictionary<string, JsonElement>? _ownMetadata;
     private bool _isMetadataOwned;
     private string[] _tags;
     private List<RunEvent>? _events;
@@ -35,26 +43,30 @@ public sealed class RunTree
     private bool _isEnded;
     private long _endTicks;
 
-    internal RunTree(LangSmithTracer tracer, RunSnapshot start, JsonPayload? inputs)
+    internal RunTree(LocalTree tree, RunSnapshot start, RunMetadata metadata, JsonPayload? inputs)
     {
-        _tracer = tracer;
+        _tree = tree;
         _start = start;
         _tags = (string[])start.Tags;
-        _metadata = start.Metadata;
+        _metadata = metadata.Inherited;
+        _ownMetadata = metadata.Own;
         _inputs = inputs;
     }
 
     private RunTree(RunContext? instead)
     {
         _context = instead;
-        _start = new RunSnapshot(RunIdentity.None with { }, "");
+        _start = NoStart;
         _tags = [];
         _metadata = RunContext.NoMetadata;
         _isEnded = true;
     }
 
-    /// <summary>The run that is current in this flow of execution; null when there is none, or none that is recorded.</summary>
-    public static RunTree? Current => Ambient.Current?.Run;
+    /// <summary>
+    /// The run that is current in this flow of execution; null when there is none, none that is recorded, or tracing is off
+    /// in a scope around (<see cref="TracingContext.With"/>).
+    /// </summary>
+    public static RunTree? Current => Ambient.Current is { Enabled: not false } ambient ? ambient.Run : null;
 
     /// <summary>The run that stands in where none is recorded.</summary>
     internal static RunTree NotRecorded { get; } = new(instead: null);
@@ -65,14 +77,24 @@ public sealed class RunTree
     /// <summary>The run that stands in where tracing is off: outbound requests carry nothing.</summary>
     internal static RunTree Off { get; } = new(RunContext.Nothing);
 
+    private LangSmithTracer? Tracer => _tree?.Tracer;
+
     // One lock for what may change while others read it: an object that only this run's parts can reach.
     private RunIdentity Gate => _start.Identity;
 
     /// <summary>Whether a recorder receives this run.</summary>
-    public bool IsRecorded => _tracer is not null;
+    public bool IsRecorded => _tree is not null;
+
+    /// <summary>Whether the run stands in for one of a trace that was sampled out.</summary>
+    internal bool IsSampledOut => _tree is null && _context is { IsSampled: false };
+
+    internal IRunRecorder? Recorder => Tracer?.Recorder;
+
+    /// <summary>The clock and tracer it shares with the runs around it; null for a run that is not recorded.</summary>
+    internal LocalTree? Tree => _tree;
 
     /// <summary>How its tracer serialises; null for a run that is not recorded.</summary>
-    internal RunCapture? Capture => _tracer?.Capture;
+    internal RunCapture? Capture => Tracer?.Capture;
 
     /// <summary>The run's id, a UUIDv7 whose time is <see cref="StartTime"/>.</summary>
     public Guid Id => _start.Id;
@@ -86,11 +108,22 @@ public sealed class RunTree
     /// <summary>The path from the root to this run; ordinal order of dotted orders is the order of the tree.</summary>
     public string DottedOrder => _start.DottedOrder;
 
-    /// <summary>What the run is called.</summary>
-    public string Name => _start.Name;
+    /// <summary>What the run is called. It may be changed until the run ends; a blank name is ignored and counted.</summary>
+    public string Name
+    {
+        get => Volatile.Read(ref _start).Name;
+        set => SetStart(value, static (start, name) => start with { Name = name });
+    }
 
-    /// <summary>What kind of step it is, usually one of <see cref="RunTypes"/>.</summary>
-    public string RunType => _start.RunType;
+    /// <summary>
+    /// What kind of step it is, usually one of <see cref="RunTypes"/>. It may be changed until the run ends; a blank type is ignored and
+    /// counted.
+    /// </summary>
+    public string RunType
+    {
+        get => Volatile.Read(ref _start).RunType;
+        set => SetStart(value, static (start, type) => start with { RunType = type });
+    }
 
     /// <summary>The project, inherited from the parent; null when the trace has an <see cref="Address"/> instead.</summary>
     public string? Project => _start.Project;
@@ -172,7 +205,14 @@ public sealed class RunTree
     }
 
     /// <summary>The metadata, inherited and own.</summary>
-    public IReadOnlyDictionary<string, JsonElement> Metadata => _tracer is null ? RunContext.NoMetadata : Context.Metadata;
+    public IReadOnlyDictionary<string, JsonElement> Metadata
+    {
+        get
+        {
+            lock (Gate)
+                return AllMetadata();
+        }
+    }
 
     /// <summary>
     /// The run's identity as it crosses processes, with the metadata and tags it has now. Where the run is not recorded,
@@ -182,8 +222,8 @@ public sealed class RunTree
     {
         get
         {
-            if (_tracer is null)
-                return _context ?? Ambient.Current?.Context ?? RunContext.Nothing;
+            if (_tree is null)
+                return _context ?? (Ambient.Current is { Enabled: not false } ambient ? ambient.Context : null) ?? RunContext.Nothing;
             // Built once, and again when metadata or tags have changed.
             return Volatile.Read(ref _context) ?? BuildContext();
         }
@@ -201,23 +241,17 @@ public sealed class RunTree
     /// The value, serialised now. All metadata travels to the services this process calls, unless
     /// <see cref="LangSmithPropagationOptions.PropagatedMetadataKeys"/> names what may.
     /// </param>
-    public void AddMetadata(string key, object? value)
+    /// <param name="inherit">
+    /// False keeps it on this run: neither the runs below it nor the next service get it. So it is, without being asked, with what
+    /// LangSmith counts or shows per run: <c>usage_metadata</c>, <c>ls_model_name</c> and the other <c>ls_*</c> keys of a model call.
+    /// </param>
+    public void AddMetadata(string key, object? value, bool inherit = true)
     {
         if (!CanEdit() || !IsUsable(key))
             return;
-        var added = _tracer!.Capture.Metadata(key, value);
-        if (added is null)
-            return;
-        Edit(static (run, added) =>
-        {
-            // Contexts and children hold the dictionary they have seen.
-            if (!run._isMetadataOwned)
-                run._metadata = new Dictionary<string, JsonElement>(run._metadata);
-            run._isMetadataOwned = true;
-            foreach (var (addedKey, addedValue) in added)
-                ((Dictionary<string, JsonElement>)run._metadata)[addedKey] = addedValue;
-            run._context = null;
-        }, added);
+        var added = Tracer!.Capture.Metadata(key, value);
+        if (added is not null)
+            Edit(static (run, added) => run.AddMetadata(added.Values, added.Inherit), (Values: added, Inherit: inherit));
     }
 
     /// <summary>Adds tags to this run; the runs below it in this process do not inherit them.</summary>
@@ -233,7 +267,7 @@ public sealed class RunTree
         {
             run._tags = [.. run._tags.Union(added)];
             run._context = null;
-        }, _tracer!.Capture.Tags(tags));
+        }, Tracer!.Capture.Tags(tags));
     }
 
     /// <summary>Records that something happened, now.</summary>
@@ -243,7 +277,7 @@ public sealed class RunTree
     {
         if (!CanEdit() || !IsUsable(name))
             return;
-        var added = new RunEvent { Name = name, Time = new DateTimeOffset(_tracer!.Clock.Now()), Json = _tracer.Capture.Event(payload) };
+        var added = new RunEvent { Name = name, Time = new DateTimeOffset(_tree!.Now()), Json = Tracer!.Capture.Event(payload) };
         Edit(static (run, added) => (run._events ??= []).Add(added), added);
     }
 
@@ -259,7 +293,7 @@ public sealed class RunTree
             {
                 run._inputs = captured;
                 run._hasNewInputs = true;
-            }, _tracer!.Capture.Inputs(inputs));
+            }, Tracer!.Capture.Inputs(inputs));
         }
     }
 
@@ -272,7 +306,7 @@ public sealed class RunTree
     public void SetOutputs(object? outputs)
     {
         if (CanEdit())
-            Edit(static (run, captured) => run._outputs = captured, _tracer!.Capture.Outputs(outputs));
+            Edit(static (run, captured) => run._outputs = captured, Tracer!.Capture.Outputs(outputs));
     }
 
     /// <summary>Ends the run.</summary>
@@ -281,7 +315,9 @@ public sealed class RunTree
     /// </param>
     public void End(object? outputs = null)
     {
-        if (CanEdit() && !TryEnd(_tracer!.Capture.Outputs(outputs), null))
+        if (_tree is null)
+            LeaveScope();
+        else if (CanEdit() && !TryEnd(Tracer!.Capture.Outputs(outputs), null))
             Telemetry.Count(Fault.EditAfterEnd);
     }
 
@@ -289,7 +325,9 @@ public sealed class RunTree
     /// <param name="exception">What was thrown. Its type, message and stack are recorded; it is not kept.</param>
     public void Fail(Exception exception)
     {
-        if (CanEdit())
+        if (_tree is null)
+            LeaveScope();
+        else if (CanEdit())
             FailWith(exception is null ? null : LangSmithTracer.Describe(exception));
     }
 
@@ -297,7 +335,9 @@ public sealed class RunTree
     /// <param name="error">What went wrong.</param>
     public void Fail(string error)
     {
-        if (CanEdit())
+        if (_tree is null)
+            LeaveScope();
+        else if (CanEdit())
             FailWith(error);
     }
 
@@ -307,13 +347,29 @@ public sealed class RunTree
     /// <summary>Ends the run if it is open, as disposing its scope does.</summary>
     internal void EndIfOpen()
     {
-        if (_tracer is not null && !IsEnded)
+        if (_tree is not null && !IsEnded)
             TryEnd(null, null);
+    }
+
+    /// <summary>Ties the run to its scope, which its end leaves where it is current.</summary>
+    internal RunScope EnterScope(Ambient.Scope entered) => _scope = new RunScope(this, entered);
+
+    /// <summary>A run that stands in for one that is not recorded, in a scope of its own.</summary>
+    internal static RunScope StandIn(RunContext? instead, Ambient.Scope entered) => new RunTree(instead).EnterScope(entered);
+
+    /// <summary>Whether both are reported to one recorder, so that they may be parent and child.</summary>
+    internal bool IsRecordedBy(IRunRecorder? recorder) => _tree is not null && ReferenceEquals(Recorder, recorder);
+
+    private void LeaveScope()
+    {
+        var scope = _scope;
+        _scope = null;
+        scope?.Ambient.Leave();
     }
 
     private void FailWith(string? error)
     {
-        if (!TryEnd(null, _tracer!.Capture.Error(error ?? "unknown error")))
+        if (!TryEnd(null, Tracer!.Capture.Error(error ?? "unknown error")))
             Telemetry.Count(Fault.EditAfterEnd);
     }
 
@@ -322,8 +378,6 @@ public sealed class RunTree
     {
         lock (Gate)
         {
-            // The dictionary is the snapshot's from now on.
-            _isMetadataOwned = false;
             return _start with
             {
                 EndTime = EndTime,
@@ -333,14 +387,14 @@ public sealed class RunTree
                 Error = error,
                 Events = _events is null ? [] : [.. _events],
                 Tags = _tags,
-                Metadata = _metadata,
+                Metadata = AllMetadata(),
             };
         }
     }
 
     private bool TryEnd(JsonPayload? outputs, string? error)
     {
-        var now = _tracer!.Clock.Now();
+        var now = _tree!.Now();
         RunSnapshot ended;
         lock (Gate)
         {
@@ -355,7 +409,8 @@ public sealed class RunTree
             _events = null;
         }
 
-        _tracer.NotifyEnd(ended);
+        Tracer!.NotifyEnd(ended);
+        LeaveScope();
         return true;
     }
 
@@ -370,7 +425,7 @@ public sealed class RunTree
     // Checked before anything is serialised; what is decided counts under the lock.
     private bool CanEdit()
     {
-        if (_tracer is null)
+        if (_tree is null)
             return false;
         if (!IsEnded)
             return true;
@@ -387,6 +442,42 @@ public sealed class RunTree
             else
                 edit(this, value);
         }
+    }
+
+    private void AddMetadata(Dictionary<string, JsonElement> added, bool inherit)
+    {
+        foreach (var (key, value) in added)
+        {
+            if (!inherit || RunMetadata.IsFact(key))
+            {
+                _ownMetadata = new Dictionary<string, JsonElement>(_ownMetadata ?? RunContext.NoMetadata) { [key] = value };
+                continue;
+            }
+
+            // Contexts, snapshots and children hold the dictionary they have seen.
+            if (!_isMetadataOwned)
+                _metadata = new Dictionary<string, JsonElement>(_metadata);
+            _isMetadataOwned = true;
+            ((Dictionary<string, JsonElement>)_metadata)[key] = value;
+            _context = null;
+            if (_ownMetadata?.ContainsKey(key) == true)
+                _ownMetadata = _ownMetadata.Where(own => own.Key != key).ToDictionary();
+        }
+    }
+
+    // Whoever is given the dictionary may keep it.
+    private IReadOnlyDictionary<string, JsonElement> AllMetadata()
+    {
+        if (_ownMetadata is not null)
+            return new RunMetadata(_metadata, _ownMetadata).All;
+        _isMetadataOwned = false;
+        return _metadata;
+    }
+
+    private void SetStart(string value, Func<RunSnapshot, string, RunSnapshot> change)
+    {
+        if (CanEdit() && IsUsable(string.IsNullOrWhiteSpace(value) ? null : value))
+            Edit(static (run, set) => Volatile.Write(ref run._start, set.change(run._start, set.value)), (change, value));
     }
 
     private RunContext BuildContext()

@@ -26,17 +26,47 @@ public static class TracingContext
     public static IDisposable UseParent(RunContext? parent) => Ambient.EnterParent(parent);
 
     /// <summary>
+    /// Makes a run of another process the parent of what a stream starts, on every one of its steps; for streaming hubs and server-sent
+    /// events. In an <c>async</c> iterator a <c>using</c> of <see cref="UseParent(RunContext?)"/> holds until the first <c>yield</c> only.
+    /// </summary>
+    /// <example>
+    /// <code>
+    /// public IAsyncEnumerable&lt;string&gt; Answer(string question) => TracingContext.UseParent(_caller, AnswerCore(question));
+    /// </code>
+    /// </example>
+    /// <typeparam name="T">The type of the elements.</typeparam>
+    /// <param name="parent">The run; null clears the current run and parent.</param>
+    /// <param name="stream">The stream.</param>
+    /// <returns>The same elements. Between two steps the reader has what it had.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="stream"/> is null.</exception>
+    public static IAsyncEnumerable<T> UseParent<T>(RunContext? parent, IAsyncEnumerable<T> stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        return new ReenteredStream<T>(stream, () => Ambient.EnterParent(parent));
+    }
+
+    /// <summary>
     /// Makes a run of this process current again, in a flow of execution that lost it or never had it; the counterpart of
     /// <c>withRunTree</c> for a local run. The run is not ended with the scope.
     /// </summary>
     /// <param name="run">The run; null, or one that is not recorded, changes nothing but what a sampled-out run does.</param>
     /// <returns>The scope.</returns>
-    public static IDisposable UseRun(RunTree? run) => run switch
+    public static IDisposable UseRun(RunTree? run) => EnterRun(run);
+
+    /// <summary>
+    /// Makes a run of this process current on every step of a stream; as <see cref="UseParent{T}(RunContext?, IAsyncEnumerable{T})"/> for a run
+    /// of <see cref="LangSmithTracer.StartRun"/>. To trace the stream itself use <c>TraceStream</c>.
+    /// </summary>
+    /// <typeparam name="T">The type of the elements.</typeparam>
+    /// <param name="run">The run; null changes nothing. It is not ended with the stream.</param>
+    /// <param name="stream">The stream.</param>
+    /// <returns>The same elements. Between two steps the reader has what it had.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="stream"/> is null.</exception>
+    public static IAsyncEnumerable<T> UseRun<T>(RunTree? run, IAsyncEnumerable<T> stream)
     {
-        { IsRecorded: true } => Ambient.EnterRun(run),
-        _ when ReferenceEquals(run, RunTree.NotSampled) => Ambient.EnterParent(RunContext.NotSampled),
-        _ => Ambient.EnterSame(),
-    };
+        ArgumentNullException.ThrowIfNull(stream);
+        return new ReenteredStream<T>(stream, () => EnterRun(run));
+    }
 
     /// <summary>
     /// Sets what runs started inside the scope get. A value that is not given stays as it is; tags and metadata are
@@ -74,4 +104,11 @@ public static class TracingContext
     /// </remarks>
     /// <returns>The scope.</returns>
     public static IDisposable Suppress() => Ambient.EnterNothing();
+
+    private static Ambient.Scope EnterRun(RunTree? run) => run switch
+    {
+        { IsRecorded: true } => Ambient.EnterRun(run),
+        { IsSampledOut: true } => Ambient.EnterParent(run.Context),
+        _ => Ambient.EnterSame(),
+    };
 }

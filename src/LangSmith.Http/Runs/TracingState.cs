@@ -25,6 +25,8 @@ internal sealed class TracingState
 
     internal string? Address => _values.Address;
 
+    internal bool ForwardSampledOutTraces => _values.ForwardSampledOutTraces;
+
     internal JsonSerializerOptions Json => _values.Json;
 
     internal int MaxPayloadBytes => _values.MaxPayloadBytes;
@@ -56,6 +58,7 @@ internal sealed class TracingState
             address,
             PayloadSerializer.WithResolver(options.JsonSerializerOptions, options.ApplicationContracts),
             options.MaxPayloadBytes,
+            options.ForwardSampledOutTraces,
             environment.Notes.Warnings);
     }
 
@@ -66,5 +69,6 @@ internal sealed class TracingState
         string? Address,
         JsonSerializerOptions Json,
         int MaxPayloadBytes,
+        bool ForwardSampledOutTraces,
         IReadOnlyList<string> Warnings);
 }

@@ -1,6 +1,6 @@
 namespace LangSmith.Http.Tests.Runs;
 
-/// <summary>Rule 3: decided once per root.</summary>
+/// <summary>Decided by the trace's id, at each local root.</summary>
 public class SamplingTests
 {
     private static readonly Dictionary<string, string> OnlyNotSampled = new() { ["baggage"] = "langsmith-sampled=0" };
@@ -70,15 +70,63 @@ public class SamplingTests
         Assert.That(asked, Is.EqualTo(new[] { root.Run.TraceId, second.Run.TraceId }));
     }
 
-    [Test]
-    public void ShouldRecord_RemoteParent_IsNotAsked()
+    [TestCase(false)]
+    [TestCase(true)]
+    public void ShouldRecord_RemoteParent_IsAskedWithItsTrace(bool isGiven)
     {
-        var recorder = new DelegateRecorder { Decide = _ => false };
-        using var parent = TracingContext.UseParent(Recording.Remote());
+        var asked = new List<Guid>();
+        var recorder = new DelegateRecorder
+        {
+            Decide = id =>
+            {
+                asked.Add(id);
+                return false;
+            },
+        };
+        var tracer = Recording.Tracer(recorder);
+        var caller = Recording.Remote("langsmith-project=theirs,langsmith-metadata=%7B%22k%22%3A1%7D");
+        using var parent = isGiven ? null : TracingContext.UseParent(caller);
 
-        using var scope = Recording.Tracer(recorder).StartRun("run");
+        using (var scope = tracer.StartRun("run", options: isGiven ? new RunOptions { Parent = caller } : null))
+        {
+            using var child = tracer.StartRun("child");
+            Assert.Multiple(() =>
+            {
+                Assert.That(asked, Is.All.EqualTo(caller.TraceId).And.Not.Empty);
+                Assert.That((scope.Run.IsRecorded, child.Run.IsRecorded, recorder.Started), Is.EqualTo((false, false, 0)));
+                Assert.That(scope.Run.ToHeaders(), Is.EqualTo(caller.ToHeaders()), "the nearest run that somebody records");
+                Assert.That(child.Run.ToHeaders(), Is.EqualTo(caller.ToHeaders()));
+            });
+        }
 
-        Assert.That((recorder.Asked, scope.Run.IsRecorded), Is.EqualTo((0, true)));
+        Assert.That(Ambient.Current?.Context, isGiven ? Is.Null : Is.SameAs(caller));
+    }
+
+    [Test]
+    public void ForwardSampledOutTraces_On_HeadersCarryTheTraceAndThatItIsNotRecorded()
+    {
+        var recorder = new DelegateRecorder { Decide = static _ => false };
+        var tracer = new LangSmithTracer(recorder, new LangSmithOptions { Tracing = true, Project = "own", ForwardSampledOutTraces = true });
+
+        using var root = tracer.StartRun("root");
+        using var child = tracer.StartRun("child");
+        var headers = root.Run.ToHeaders();
+        var read = RunContext.FromHeaders(headers)!;
+        using var other = tracer.StartRun("other", options: new RunOptions { Parent = root.Run });
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(headers["baggage"], Is.EqualTo("langsmith-sampled=0,langsmith-project=own"));
+            Assert.That(child.Run.ToHeaders(), Is.EqualTo(headers));
+            Assert.That(other.Run.ToHeaders(), Is.EqualTo(headers));
+            Assert.That((read.IsSampled, read.Project, read.DottedOrder), Is.EqualTo((false, "own", headers["langsmith-trace"])));
+            Assert.That(read.ToHeaders(), Is.EqualTo(headers), "the next service says the same");
+            Assert.That(recorder.Started, Is.Zero);
+        });
+
+        using var next = Recording.Tracer(new DelegateRecorder()).StartRun("next", options: new RunOptions { Parent = read });
+        Assert.That(next.Run.IsRecorded, Is.False, "its parent never arrives");
+        Assert.That(next.Run.ToHeaders(), Is.EqualTo(headers));
     }
 
     [Test]

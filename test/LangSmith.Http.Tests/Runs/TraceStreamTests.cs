@@ -329,4 +329,124 @@ public class TraceStreamTests
             _inside.Add(RunTree.Current?.Id);
         }
     }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task TraceStream_AMillionElements_KeepsAsMuchAsOnePayload(bool reduces)
+    {
+        using var faults = new FaultCounter();
+        var options = new LangSmithOptions { Tracing = true, MaxPayloadBytes = 64 * 1024 };
+        var tracer = new LangSmithTracer(_recorder, options);
+        IReadOnlyList<string> reduced = [];
+        var read = 0;
+
+        await foreach (var unused in tracer.TraceStream(Tokens(1_000_000), "stream", reduces ? Reduce : null))
+            read++;
+
+        var run = _recorder.Single("stream");
+        var leftOut = run.Metadata["elements_left_out"].GetInt64();
+        Assert.Multiple(() =>
+        {
+            Assert.That(read, Is.EqualTo(1_000_000));
+            Assert.That(run.OutputsJson!.Utf8.Length, Is.LessThan(66 * 1024));
+            Assert.That(faults["payload_cut"], Is.EqualTo(1));
+            if (reduces)
+                Assert.That((reduced.Count, leftOut), Is.EqualTo((1024, 1_000_000L - 1024)), "64 bytes each");
+            else
+                Assert.That(run.Outputs.Text(), Does.StartWith("""{"output":["token","token",""").And.EndsWith($"\"(cut: {leftOut} more elements)\"]}}"));
+        });
+
+        object Reduce(IReadOnlyList<string> elements)
+        {
+            reduced = elements;
+            return elements.Count;
+        }
+    }
+
+    [Test]
+    public async Task TraceStream_Accumulates_KeepsOnlyTheState()
+    {
+        var elements = new List<WeakReference>();
+        await foreach (var unused in _tracer.TraceStream(Objects(), "stream", static () => 0, static (count, _) => count + 1))
+        {
+        }
+
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        Assert.That(_recorder.Single("stream").Outputs.Text(), Is.EqualTo("""{"output":1000}"""));
+        Assert.That(elements.Count(static element => element.IsAlive), Is.LessThan(10));
+
+        async IAsyncEnumerable<object> Objects()
+        {
+            for (var i = 0; i < 1_000; i++)
+            {
+                await Task.Yield();
+                var element = new object();
+                elements.Add(new WeakReference(element));
+                yield return element;
+            }
+        }
+    }
+
+    [Test]
+    public async Task TraceStream_AccumulatesTwice_EachEnumerationHasItsOwnState()
+    {
+        var stream = _tracer.TraceStream(
+            Tokens(2), "stream", static () => new System.Text.StringBuilder(), static (text, piece) => text.Append(piece).Append(' '));
+
+        await foreach (var unused in stream)
+        {
+        }
+
+        await foreach (var unused in stream)
+            break;
+
+        Assert.That(_recorder.Runs.Select(run => run.Outputs.Text()), Is.EqualTo(new[] { """{"output":"token token "}""", """{"output":"token "}""" }));
+    }
+
+    [Test]
+    public async Task TraceStream_AccumulateThrows_TheStreamGoesOnWithoutOutputs()
+    {
+        using var faults = new FaultCounter();
+        var read = 0;
+        await foreach (var unused in _tracer.TraceStream<string, int>(Tokens(3), "stream", static () => 0, static (_, _) => throw new IOException()))
+            read++;
+
+        Assert.That((read, faults["callback_failed"], _recorder.Single("stream").Outputs), Is.EqualTo((3, 1, (System.Text.Json.JsonElement?)null)));
+    }
+
+    [TestCase("llm", "new_token")]
+    [TestCase("chain", null)]
+    public async Task TraceStream_FirstElementWithContent_IsAnEventOfAModelsRun(string type, string? expected)
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(new DateTimeOffset(2026, 11, 22, 8, 0, 0, TimeSpan.Zero));
+        var tracer = Recording.Tracer(_recorder, time);
+        await foreach (var unused in tracer.TraceStream(Pieces(), "stream", options: new RunOptions { RunType = type }))
+        {
+        }
+
+        var run = _recorder.Single("stream");
+        Assert.That(run.Events.Select(item => item.Name), Is.EqualTo(expected is null ? Array.Empty<string>() : [expected]));
+        if (expected is not null)
+            Assert.That(run.Events[0].Time - run.StartTime, Is.EqualTo(TimeSpan.FromSeconds(2)), "the empty element is none");
+
+        async IAsyncEnumerable<string?> Pieces()
+        {
+            foreach (var piece in new[] { null, "", "a", "b" })
+            {
+                await Task.Yield();
+                yield return piece;
+                if (piece?.Length == 0)
+                    time.Advance(TimeSpan.FromSeconds(2));
+            }
+        }
+    }
+
+    private static async IAsyncEnumerable<string> Tokens(int count)
+    {
+        await Task.Yield();
+        for (var i = 0; i < count; i++)
+            yield return "token";
+    }
 }

@@ -217,7 +217,7 @@ public class TraceableTests
         });
 
         static NUnit.Framework.Constraints.IResolveConstraint Refused() =>
-            Throws.ArgumentException.With.Message.Contains("'ask'").And.Message.Contains("AsTask()").And.Property("ParamName").EqualTo("func");
+            Throws.ArgumentException.With.Message.Contains("'ask'").And.Message.Contains("TraceableValueTask").And.Property("ParamName").EqualTo("func");
     }
 
     [Test]

@@ -160,8 +160,6 @@ public sealed class LangSmithPropagationHandler : DelegatingHandler
         if (GetRefusal(request, transport, policy) is { } refusal)
             return Refuse(request, transport, refusal);
         var headers = context.GetHeaders(policy.Format);
-        if (headers.IsTooLong)
-            return Refuse(request, transport, OutboundReason.OverBudget);
 
         // The activity's baggage is merged here, not only by the propagator, so that a handler below can sign the line.
         var fromActivity = transport.FindBaggage(request);

@@ -235,10 +235,8 @@ public sealed class RunContext
         var headers = GetHeaders(HeaderFormat.Default);
         var existing = getter is null ? null : JoinLines(getter(carrier, BaggageHeaderName), int.MaxValue);
         var foreign = BaggageLine.GetForeignMembersToSend(existing);
-        var ours = headers.IsTooLong ? null
-            : foreign is null ? headers.Baggage
-            : headers.Fit(Encoding.UTF8.GetByteCount(foreign), out _);
-        Set(TraceHeaderName, headers.IsTooLong ? null : headers.Trace, getter?.Invoke(carrier, TraceHeaderName)?.Any(static value => !string.IsNullOrEmpty(value)) == true);
+        var ours = foreign is null ? headers.Baggage : headers.Fit(Encoding.UTF8.GetByteCount(foreign), out _);
+        Set(TraceHeaderName, headers.Trace, getter?.Invoke(carrier, TraceHeaderName)?.Any(static value => !string.IsNullOrEmpty(value)) == true);
         Set(BaggageHeaderName, BaggageLine.Join(ours, foreign), existing is not null);
 
         // A setter cannot remove what an earlier run left; an empty value reads as none in every SDK.
@@ -341,7 +339,8 @@ public sealed class RunContext
                         metadata = member.Value.ToString();
                         break;
                     case "langsmith-sampled":
-                        isSampled = member.Value is not "0";
+                        // Of another trace it is left over: somebody relayed it.
+                        isSampled = member.Value is not "0" || !member.Text.EndsWith(RunHeaders.TraceOf(path.TraceId), StringComparison.Ordinal);
                         break;
                 }
             }

@@ -46,11 +46,11 @@ internal sealed class RunHeaders
     /// <summary>What <see cref="Baggage"/> leaves out to stay within the budget.</summary>
     internal DroppedMembers Dropped { get; }
 
-    /// <summary>True when even <c>langsmith-trace</c> is over its bound: then nothing of ours is sent.</summary>
-    internal bool IsTooLong => Trace is { Length: > DottedOrder.MaxLength };
-
     internal static RunHeaders NotSampled(HeaderFormat format) =>
         new(format, null, null, null, false, null, NotSampledMember);
+
+    /// <summary>The property that says which trace is not recorded, where the headers also carry one.</summary>
+    internal static string TraceOf(Guid traceId) => $";trace={traceId}";
 
     internal static RunHeaders Nothing { get; } = Empty(HeaderFormat.Default);
 
@@ -68,7 +68,7 @@ internal sealed class RunHeaders
             : string.IsNullOrEmpty(context.Project) ? null
             : "langsmith-project=" + Uri.EscapeDataString(context.Project);
         if (!context.IsSampled)
-            destination = BaggageLine.Join(NotSampledMember, destination);
+            destination = BaggageLine.Join(NotSampledMember + TraceOf(context.TraceId), destination);
         var room = format.MaxBaggageBytes - (destination is null ? 0 : destination.Length + 1);
         var threadMetadata = hasMetadata ? ThreadMetadata(context.Metadata, format, room) : null;
         return new RunHeaders(format, context.DottedOrder, metadata, threadMetadata, hasMetadata, tags, destination) { Next = next };

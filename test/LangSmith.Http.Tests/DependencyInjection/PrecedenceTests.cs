@@ -306,6 +306,7 @@ public sealed class PrecedenceTests : CleanEnvironment
                     {
                         "Endpoint" => "http://section",
                         "MaxPayloadBytes" => "70000",
+                        "ForwardSampledOutTraces" => "true",
                         _ => Example(property.PropertyType),
                     })]).Build();
                 using var provider = new ServiceCollection().AddSingleton<IConfiguration>(section).AddLangSmithExport().BuildServiceProvider();

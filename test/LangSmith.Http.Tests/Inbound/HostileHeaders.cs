@@ -29,6 +29,8 @@ internal static class HostileHeaders
 
         public string[] Tags { get; init; } = [];
 
+        public bool IsTooDeepForARun { get; init; }
+
         public override string ToString() => Name;
     }
 
@@ -101,7 +103,8 @@ internal static class HostileHeaders
 
     private static IEnumerable<Case> Sizes() =>
     [
-        Continued("138 deep", Deep(138)),
+        Continued("137 deep", Deep(137)),
+        Continued("138 deep", Deep(138)) with { IsTooDeepForARun = true },
         new("139 deep", "too_long", null, ("langsmith-trace", Deep(139))),
         new("10,000 deep", "too_long", null, ("langsmith-trace", Deep(10_000))),
         new("64 KB of trace", "too_long", null, ("langsmith-trace", Fill(65_536, Mark))),

@@ -377,11 +377,18 @@ public sealed class RunPerRequestTests : NextService
 
     private sealed class SecondRootRecorder : IRunRecorder
     {
-        public int Asked { get; private set; }
+        private readonly List<Guid> _traces = [];
+
+        public int Asked => _traces.Count;
 
         public List<string> Names { get; } = [];
 
-        public bool ShouldRecord(Guid traceId) => ++Asked % 2 == 0;
+        public bool ShouldRecord(Guid traceId)
+        {
+            if (!_traces.Contains(traceId))
+                _traces.Add(traceId);
+            return _traces.IndexOf(traceId) % 2 == 1;
+        }
 
         public void OnStart(RunSnapshot run) => Names.Add(run.Name);
 

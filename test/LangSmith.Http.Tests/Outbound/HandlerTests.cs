@@ -185,18 +185,14 @@ public sealed class HandlerTests
     }
 
     [Test]
-    public async Task Send_TraceOverItsBound_NothingOfOursIsSentAndForeignStays()
+    public async Task Send_RunDeeperThanAHeaderCanSay_TheDeepestRecordedOneIsNamed()
     {
-        var deep = string.Join('.', Enumerable.Repeat(RemoteTrace, 138));
-        var parent = RunContext.FromDottedOrder(deep);
-        Assert.That(parent, Is.Not.Null);
-        using var _ = TracingContext.UseParent(parent);
+        var deepest = string.Join('.', Enumerable.Repeat(RemoteTrace, 138));
+        using var _ = TracingContext.UseParent(RunContext.FromDottedOrder(deepest));
         using var scope = _tracer.StartRun("one too deep");
-        using var counts = new Counts();
         var sent = await SendAsync(static request => request.Headers.Add("baggage", "tenant=7"));
-        Assert.That(sent, Does.Not.ContainKey("langsmith-trace"));
-        Assert.That(sent["baggage"], Is.EqualTo(new[] { "tenant=7" }));
-        Assert.That(counts["langsmith.http.outbound:over_budget"], Is.EqualTo(1));
+        Assert.That(scope.Run.IsRecorded, Is.False);
+        Assert.That(sent["langsmith-trace"], Is.EqualTo(new[] { deepest }));
     }
 
     [Test]

@@ -58,21 +58,6 @@ public sealed class RefusedMessageTests
     }
 
     [Test]
-    public async Task Send_RunOneThenARunWhoseHeadersAreTooLong_NothingOfOursLeaves()
-    {
-        var stub = new StubHandler();
-        using var invoker = new HttpMessageInvoker(new LangSmithPropagationHandler(stub));
-        using var request = new HttpRequestMessage(HttpMethod.Get, Uri);
-        using (_tracer.StartRun("one"))
-            await invoker.SendAsync(request, default);
-        var scopes = Enumerable.Range(0, 140).Select(_ => _tracer.StartRun("deep")).ToList();
-        await invoker.SendAsync(request, default);
-        scopes.Reverse();
-        scopes.ForEach(static scope => scope.Dispose());
-        Assert.That(stub.Sent.Select(static sent => sent.Count), Is.EqualTo(new[] { 2, 0 }));
-    }
-
-    [Test]
     public async Task Send_RefusedUnderAnActivityWithACallersMembers_TheRuntimeRelaysNoneOfThem([Values] bool followsRedirects)
     {
         await using var server = await OriginServer.StartAsync(static (_, _) => Task.CompletedTask);

@@ -63,7 +63,12 @@ internal static class EmitScenarios
             Tags = ["ptag"],
         });
         clock.Now += later;
-        using var child = tracer.StartRun("child", options: new RunOptions { Metadata = hasMetadata ? new Dictionary<string, object?> { ["k"] = "child" } : [] });
+        using var child = tracer.StartRun("child", options: new RunOptions
+        {
+            Metadata = hasMetadata ? new Dictionary<string, object?> { ["k"] = "child" } : [],
+            // In one process no clock goes back between two runs of a tree: this parent is in another.
+            Parent = later < TimeSpan.Zero ? new RunContext(parent.Run.Context.Identity, [], parent.Run.Context.Metadata) : RunParent.Current,
+        });
         return Headers(child.Run.ToHeaders(), (parent.Run, FirstId), (child.Run, SecondId));
     }
 

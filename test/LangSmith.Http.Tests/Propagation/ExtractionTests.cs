@@ -18,6 +18,8 @@ public class ExtractionTests
         new([null, "", Trace], null, "extracted") { TestName = "empty values beside the trace" },
         new([" \t" + Trace + " "], null, "extracted") { TestName = "blanks around the trace" },
         new([Trace], ["langsmith-sampled=0"], "extracted") { TestName = "not sampled, but a trace" },
+        new([Trace], [$"langsmith-sampled=0;trace={Guid.Empty}"], "extracted") { TestName = "another trace is not sampled" },
+        new([Trace], ["langsmith-sampled=0;trace=018bcfe5-687b-7000-8000-000000000001,langsmith-project=p"], "not_sampled") { TestName = "this trace is not sampled" },
         new(null, ["langsmith-sampled=0"], "not_sampled") { TestName = "not sampled" },
         new([""], ["userId=a , langsmith-sampled = 0;p=1"], "not_sampled") { TestName = "not sampled, with blanks" },
         new(null, ["langsmith-sampled=1"], "absent") { TestName = "sampled, no trace" },
@@ -66,7 +68,7 @@ public class ExtractionTests
             Assert.That(isRead, Is.EqualTo(result is "extracted" or "not_sampled"));
             Assert.That(context is not null, Is.EqualTo(isRead));
             Assert.That(context?.IsSampled, isRead ? Is.EqualTo(result == "extracted") : Is.Null);
-            Assert.That(context?.DottedOrder, !isRead ? Is.Null : Is.EqualTo(result == "extracted" ? Trace : ""));
+            Assert.That(context?.DottedOrder, !isRead ? Is.Null : Is.EqualTo(result == "extracted" || trace is [not (null or "")] ? Trace : ""));
         }
     }
 

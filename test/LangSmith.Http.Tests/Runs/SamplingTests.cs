@@ -116,7 +116,7 @@ public class SamplingTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(headers["baggage"], Is.EqualTo("langsmith-sampled=0,langsmith-project=own"));
+            Assert.That(headers["baggage"], Is.EqualTo($"langsmith-sampled=0;trace={read.TraceId},langsmith-project=own"));
             Assert.That(child.Run.ToHeaders(), Is.EqualTo(headers));
             Assert.That(other.Run.ToHeaders(), Is.EqualTo(headers));
             Assert.That((read.IsSampled, read.Project, read.DottedOrder), Is.EqualTo((false, "own", headers["langsmith-trace"])));

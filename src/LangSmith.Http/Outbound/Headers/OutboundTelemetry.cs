@@ -41,7 +41,6 @@ internal enum OutboundReason
     NotSampled,
 
     /// <summary>The dotted order is over its bound: no <c>langsmith-*</c> member is sent.</summary>
-    OverBudget,
 
     /// <summary>The client has <c>Targets</c>, and its primary handler follows redirects that cannot be seen.</summary>
     RedirectsUnseen,

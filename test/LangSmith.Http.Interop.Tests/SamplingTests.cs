@@ -128,7 +128,7 @@ public sealed class SamplingTests : NodeTests
     // What Python does since it hashes (wire.md §4.4): it knows no langsmith-sampled, and without a trace it starts one.
     private static int AnswerAsPython(HttpRequest request, double? rate, List<Seen> runs)
     {
-        var id = Guid.CreateVersion7().ToString();
+        var id = Guid.NewGuid().ToString();
         var parents = ((string?)request.Headers["langsmith-trace"])?.Split('.').Select(static segment => segment[^36..]).ToArray() ?? [];
         var trace = parents.FirstOrDefault() ?? id;
         var bucket = (int)(XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(trace)) % 1_000_000);

@@ -41,9 +41,11 @@ public sealed partial class PageTests
         """;
 
     private const string Usings = """
+        using System.Text;
         using System.Text.Json;
         using System.Text.RegularExpressions;
         using LangSmith.Http;
+        using Microsoft.AspNetCore.SignalR;
         using OpenTelemetry;
         using OpenTelemetry.Context.Propagation;
 

@@ -129,6 +129,10 @@ public sealed partial class LangSmithTracer
 
         var start = chosen.Run?.Tree!.NextStart() ?? Clock.NextStart(parent);
         var id = RunClock.NewId(start);
+        var isRecorded = parent is not null || ShouldRecord(id);
+        if (!isRecorded && !_state.ForwardSampledOutTraces)
+            return SampledOut(RunContext.NotSampled, RunParent.None);
+
         var project = parent?.Address is not null ? null : parent?.Project ?? ambient?.Project;
         var address = parent?.Address;
         if (project is null && address is null)
@@ -137,8 +141,8 @@ public sealed partial class LangSmithTracer
         if (order.Length > DottedOrder.MaxLength)
             return TooDeep(given);
         var identity = new RunIdentity(parent?.TraceId ?? id, id, parent?.RunId, order, start, project, address);
-        if (parent is null && !ShouldRecord(id))
-            return SampledOut(_state.ForwardSampledOutTraces ? RunContext.SampledOut(identity) : RunContext.NotSampled, RunParent.None);
+        if (!isRecorded)
+            return SampledOut(RunContext.SampledOut(identity), RunParent.None);
 
         var metadata = MetadataOf(
             chosen, given.IsCurrent && chosen.Run is not null && chosen.Run == ambient?.Run ? ambient.MetadataSinceRun : ambient?.Metadata, other, options);

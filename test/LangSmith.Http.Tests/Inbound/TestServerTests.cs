@@ -112,7 +112,9 @@ public sealed class TestServerTests
 
         await http.GetStringAsync("/ask");
 
-        Assert.That(_serverRecorder.Runs.Single().ParentRunId, Is.EqualTo(scope.Run.Id), "there is something to shut out");
+        var run = _serverRecorder.Runs.Single();
+        Assert.That(run.Metadata["other_tracer_run_id"].GetString(), Is.EqualTo(scope.Run.Id.ToString()), "there is something to shut out");
+        Assert.That(run.ParentRunId, Is.Null, "another recorder's run is no parent");
     }
 
     private static void AssertRoot(RunSnapshot run)

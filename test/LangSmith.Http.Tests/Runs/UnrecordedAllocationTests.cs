@@ -15,6 +15,7 @@ public class UnrecordedAllocationTests
         yield return Case("passing through", new LangSmithTracer(null, new LangSmithOptions { Tracing = false }), () => TracingContext.UseParent(Recording.Remote()));
         yield return Case("off in a scope", Recording.Tracer(new DelegateRecorder()), () => TracingContext.With(enabled: false));
         yield return Case("trace not recorded", Recording.Tracer(new DelegateRecorder()), () => TracingContext.UseParent(Recording.RemoteNotSampled()));
+        yield return Case("caller's trace not recorded here", Recording.Tracer(new DelegateRecorder { Decide = static _ => false }), () => TracingContext.UseParent(Recording.Remote()));
 
         static TestCaseData Case(string name, LangSmithTracer tracer, Func<IDisposable?> surrounding) =>
             new TestCaseData(tracer, surrounding).SetArgDisplayNames(name);

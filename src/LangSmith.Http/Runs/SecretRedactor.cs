@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -20,22 +21,34 @@ public sealed class SecretRedactor : IRunRedactor
     private const string Secret = "[SECRET_DETECTED]";
     private const string Email = "[EMAIL_DETECTED]";
 
-    // Prefixes that providers document. They begin at a word, so that "task-…" is none.
-    private const string Keys = """
-        \bsk-(?:ant|proj|svcacct|admin|or)-[A-Za-z0-9_-]{20,}
-        |\bsk-[A-Za-z0-9]{32,}
-        |\blsv2_(?:pt|sk)_[A-Za-z0-9]{32,}(?:_[A-Za-z0-9]+)*|\bls__[A-Za-z0-9]{16,}
-        |\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_[A-Za-z0-9_]{40,}|\bglpat-[A-Za-z0-9_-]{20,}
-        |\b(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[0-9A-Z]{16}\b
-        |\bAIza[0-9A-Za-z_-]{35}|\bya29\.[0-9A-Za-z_-]{20,}|\bGOCSPX-[0-9A-Za-z_-]{20,}
-        |\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bxapp-[0-9]-[A-Za-z0-9-]{10,}|https://hooks\.slack\.com/services/[A-Za-z0-9/]+
-        |\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{20,}|\bwhsec_[A-Za-z0-9+/=]{20,}
-        |\bnpm_[A-Za-z0-9]{36}|\bpypi-AgEIcHlwaS[A-Za-z0-9_-]{50,}|\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}
-        |\bhf_[A-Za-z0-9]{30,}|\bgsk_[A-Za-z0-9]{40,}|\bxai-[A-Za-z0-9]{40,}|\bpplx-[A-Za-z0-9]{40,}|\br8_[A-Za-z0-9]{36,}|\bpcsk_[A-Za-z0-9_]{40,}
-        |\bdapi[0-9a-f]{32}\b|\bdo[oprt]_v1_[0-9a-f]{64}|\bSK[0-9a-f]{32}\b|\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}
-        |\beyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+
+    private const string Hex = "0123456789abcdefABCDEF";
+    private const string Alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    private const string Word = Alphanumeric + "_-";
+
+    // Prefixes that providers document, and at least how many characters follow. Counted by code: counts in a pattern make it large.
+    private static readonly (string Prefix, string Alphabet, int Least)[] Keys =
+    [
+        ("sk-ant-", Word, 20), ("sk-proj-", Word, 20), ("sk-svcacct-", Word, 20), ("sk-admin-", Word, 20), ("sk-or-", Word, 20), ("sk-", Alphanumeric, 32),
+        ("lsv2_pt_", Alphanumeric, 32), ("lsv2_sk_", Alphanumeric, 32), ("ls__", Alphanumeric, 16),
+        ("ghp_", Alphanumeric, 36), ("gho_", Alphanumeric, 36), ("ghu_", Alphanumeric, 36), ("ghs_", Alphanumeric, 36), ("ghr_", Alphanumeric, 36),
+        ("github_pat_", Word, 40), ("glpat-", Word, 20),
+        ("AKIA", Alphanumeric, 16), ("ASIA", Alphanumeric, 16), ("ABIA", Alphanumeric, 16), ("ACCA", Alphanumeric, 16), ("AIza", Word, 35), ("GOCSPX-", Word, 20), ("ya29.", Word, 20),
+        ("xoxa-", Word, 10), ("xoxb-", Word, 10), ("xoxe-", Word, 10), ("xoxp-", Word, 10), ("xoxr-", Word, 10), ("xoxs-", Word, 10), ("xapp-", Word, 12),
+        ("sk_live_", Alphanumeric, 20), ("sk_test_", Alphanumeric, 20), ("rk_live_", Alphanumeric, 20), ("rk_test_", Alphanumeric, 20), ("whsec_", Alphanumeric, 20),
+        ("npm_", Alphanumeric, 36), ("pypi-AgEIcHlwaS", Word, 50), ("hf_", Alphanumeric, 30), ("gsk_", Alphanumeric, 40), ("xai-", Alphanumeric, 40),
+        ("pplx-", Alphanumeric, 40), ("r8_", Alphanumeric, 36), ("pcsk_", Word, 40), ("dapi", Hex, 32), ("dop_v1_", Hex, 64), ("doo_v1_", Hex, 64), ("dor_v1_", Hex, 64),
+        ("SK", Hex, 32),
+    ];
+
+    // Forms without such a prefix: SendGrid, Telegram, JWT, webhooks of Slack, PEM.
+    private const string Tokens = """
+        \b(?<long>SG\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+|[0-9]+:AA[A-Za-z0-9_-]+)
+        |\b(?<secret>eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+|https://hooks\.slack\.com/services/[A-Za-z0-9/]+)
         |(?<pem>-----BEGIN\ (?:[A-Z0-9]+\ )*PRIVATE\ KEY(?:\ BLOCK)?-----)
         """;
+
+    // SendGrid's and Telegram's tokens have this length, or more.
+    private const int LongToken = 43;
 
     // Names that tell, as they are written in code, JSON, connection strings, queries and headers.
     private const string Names = """
@@ -43,13 +56,12 @@ public sealed class SecretRedactor : IRunRedactor
         |authorization|x-api-key|x-auth-token)
         """;
 
-    // What stands before a value that may be secret. The value itself is read by code: see ReadValue.
+    // What stands before a value that may be secret. The value itself is read by code: see FindEndOfValue.
     private const string Assignments = $$"""
         (?<name>\b[A-Za-z0-9_.-]*{{Names}}(?:[_.-][A-Za-z0-9]+)*)(?:\\*["'])?(?<sign>\s*[:=]\s*)(?<quote>\\*["'])?(?i:(?<scheme>bearer|basic|token)\s+)?
-        |[?&;]sig=|\b(?i:bearer)\s+
         """;
 
-    private const string UrlPasswords = """(?<user>\b[A-Za-z][A-Za-z0-9+.-]*://[^:@/\s]*:)[^@/\s]+@""";
+    private const string Schemes = """(?<before>[?&;]sig=|\b(?i:bearer)\s+)|(?<user>\b[A-Za-z][A-Za-z0-9+.-]*://[^:@/\s]*:)[^@/\s]+@""";
 
     // RFC 5321 and 6531, without comments. In "key=@name.txt" there is no local part.
     private const string Atoms = """[\p{L}\p{M}\p{N}_$!#%+](?:[\p{L}\p{M}\p{N}._$!#%&'*+/=?^`{|}~-]*[\p{L}\p{M}\p{N}_$!%'+~-])?""";
@@ -63,14 +75,16 @@ public sealed class SecretRedactor : IRunRedactor
     // More of a value is not looked at to decide whether it is secret.
     private const int LongestValue = 256;
 
-    // A match takes time in proportion to the text: there is no backtracking.
-    private static readonly Regex Finder = new(
-        $"(?<key>{Keys})|(?<before>{Assignments})|(?<url>{UrlPasswords})|(?<email>{Addresses})",
-        RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace);
+    // Several, because .NET 8 bounds the size of one. A \b before the many prefixes would make it five times as large: see IsKey.
+    private static readonly Regex[] Finders =
+    [
+        Pattern($"(?<key>{string.Join('|', Keys.Select(static key => Regex.Escape(key.Prefix)))})"),
+        Pattern(Tokens),
+        Pattern(Assignments),
+        Pattern($"{Schemes}|(?<email>{Addresses})"),
+    ];
 
-    private static readonly Regex TellingName = new(
-        $"(?:{Names}|(?i:connection[_-]?string|credentials?))$",
-        RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace);
+    private static readonly Regex TellingName = Pattern($"(?:{Names}|(?i:connection[_-]?string|credentials?))$");
 
     private static readonly SearchValues<char> EndsOfValue = SearchValues.Create("\"'&;,\\ \t\r\n");
     private static readonly SearchValues<char> EndsOfQuotedValue = SearchValues.Create("\"'\\\r\n");
@@ -144,19 +158,32 @@ public sealed class SecretRedactor : IRunRedactor
     {
         StringBuilder? redacted = null;
         var copied = 0;
-        for (var match = Finder.Match(text); match.Success;)
+        var matches = Array.ConvertAll(Finders, finder => finder.Match(text));
+        for (var at = 0; FindFirst(text, matches, at) is { } match;)
         {
-            var (start, end, instead) = Find(match, text);
-            if (instead is not null)
-            {
-                (redacted ??= new StringBuilder()).Append(text, copied, start - copied).Append(instead);
-                copied = end;
-            }
-
-            match = Finder.Match(text, end);
+            (var start, at, var instead) = Find(match, text);
+            if (instead is null)
+                continue;
+            (redacted ??= new StringBuilder()).Append(text, copied, start - copied).Append(instead);
+            copied = at;
         }
 
         return redacted is null ? text : redacted.Append(text, copied, text.Length - copied).ToString();
+    }
+
+    // The first match of any finder. One that lies further on is kept until it is reached.
+    private static Match? FindFirst(string text, Match[] matches, int at)
+    {
+        Match? first = null;
+        for (var i = 0; i < matches.Length; i++)
+        {
+            if (matches[i].Success && matches[i].Index < at)
+                matches[i] = Finders[i].Match(text, at);
+            if (matches[i].Success && (first is null || matches[i].Index < first.Index))
+                first = matches[i];
+        }
+
+        return first;
     }
 
     // What a match takes out, from where to where; null if it is nothing.
@@ -165,11 +192,15 @@ public sealed class SecretRedactor : IRunRedactor
         var end = match.Index + match.Length;
         if (match.Groups["pem"].Success)
             return (match.Index, FindEndOfPem(text, end), Secret);
-        if (match.Groups["key"].Success)
+        if (match.Groups["secret"].Success)
             return (match.Index, end, Secret);
+        if (match.Groups["key"].Success)
+            return IsKey(text, match.Index) ? (match.Index, end + Count(Word, text.AsSpan(end)), Secret) : (end, end, null);
+        if (match.Groups["long"].Success)
+            return (match.Index, end, match.Length >= LongToken ? Secret : null);
         if (match.Groups["email"].Success)
             return (match.Index, end, IsAddress(match.Groups["domain"].ValueSpan) ? Email : null);
-        if (match.Groups["url"].Success)
+        if (match.Groups["user"].Success)
             return (match.Groups["user"].Index + match.Groups["user"].Length, end - 1, Secret);
         var isQuoted = match.Groups["quote"].Success;
         var beginning = text.AsSpan(end, Math.Min(LongestValue, text.Length - end));
@@ -180,6 +211,29 @@ public sealed class SecretRedactor : IRunRedactor
 
     private static int FindEndOfValue(ReadOnlySpan<char> text, bool isQuoted) =>
         text.IndexOfAny(isQuoted ? EndsOfQuotedValue : EndsOfValue) is >= 0 and var end ? end : text.Length;
+
+    // A match takes time in proportion to the text: there is no backtracking.
+    private static Regex Pattern([StringSyntax(StringSyntaxAttribute.Regex)] string pattern) => new(
+        pattern,
+        RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace);
+
+    // A key begins a word: "task-…" has no "sk-".
+    private static bool IsKey(string whole, int index)
+    {
+        if (index > 0 && (char.IsLetterOrDigit(whole[index - 1]) || whole[index - 1] == '_'))
+            return false;
+        var text = whole.AsSpan(index);
+        foreach (var (prefix, alphabet, least) in Keys)
+        {
+            if (text.StartsWith(prefix, StringComparison.Ordinal) && Count(alphabet, text.Slice(prefix.Length, Math.Min(least, text.Length - prefix.Length))) == least)
+                return true;
+        }
+
+        return false;
+    }
+
+    // How many characters of an alphabet a text begins with.
+    private static int Count(string alphabet, ReadOnlySpan<char> text) => text.IndexOfAnyExcept(alphabet) is >= 0 and var count ? count : text.Length;
 
     // A key that was cut has no end: then the rest of the text is the key.
     private static int FindEndOfPem(string text, int start)

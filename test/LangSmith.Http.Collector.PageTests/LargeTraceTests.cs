@@ -16,6 +16,7 @@ public sealed class LargeTraceTests : PageTest
         for (var batch = 0; batch < Batches; batch++)
         {
             Services.Wait(1);
+            using var received = Services.Receive(root.Run);
             using var _ = Services.Start("worker", $"batch {batch}");
             for (var step = 0; step < Steps; step++)
                 Services.Work("worker", $"step {batch}/{step}", RunTypes.Tool, 1, error: (batch, step) == (70, 5) ? "no such page" : null);

@@ -163,9 +163,9 @@ internal sealed class LangSmithTracingMiddleware(
             return (InboundReason.Untrusted, null);
         if (tracing == InboundTracing.Link)
             return (InboundReason.Linked, caller);
-        if (!caller.IsSampled)
-            return (InboundReason.NotSampled, caller);
-        return options.IsAccepted(caller) ? (InboundReason.Continued, caller) : (InboundReason.ProjectRefused, caller.WithoutDestination());
+        var isAccepted = options.IsAccepted(caller);
+        var accepted = isAccepted ? caller : caller.WithoutDestination();
+        return (!caller.IsSampled ? InboundReason.NotSampled : isAccepted ? InboundReason.Continued : InboundReason.ProjectRefused, accepted);
     }
 
     // A caller that does not record its trace has nothing to be linked with.

@@ -122,7 +122,7 @@ public sealed partial class LangSmithTracer
             chosen = RunParent.None;
         var parent = chosen.Context;
         if (parent is { IsSampled: false })
-            return SampledOut(parent, given);
+            return SampledOut(parent, given.IsCurrent);
         // Decided by the trace's id, at the local root: a trace that is begun elsewhere at the same rate is dropped here as there.
         if (parent is not null && chosen.Run is null && !ShouldRecord(parent.TraceId))
             return PassThrough(RunResult.NotSampled, given);
@@ -131,7 +131,7 @@ public sealed partial class LangSmithTracer
         var id = RunClock.NewId(start);
         var isRecorded = parent is not null || ShouldRecord(id);
         if (!isRecorded && !_state.ForwardSampledOutTraces)
-            return SampledOut(RunContext.NotSampled, RunParent.None);
+            return SampledOut(RunContext.NotSampled, isCurrent: false);
 
         var project = parent?.Address is not null ? null : parent?.Project ?? ambient?.Project;
         var address = parent?.Address;
@@ -142,10 +142,10 @@ public sealed partial class LangSmithTracer
             return TooDeep(given);
         var identity = new RunIdentity(parent?.TraceId ?? id, id, parent?.RunId, order, start, project, address);
         if (!isRecorded)
-            return SampledOut(RunContext.SampledOut(identity), RunParent.None);
+            return SampledOut(RunContext.SampledOut(identity), isCurrent: false);
 
-        var metadata = MetadataOf(
-            chosen, given.IsCurrent && chosen.Run is not null && chosen.Run == ambient?.Run ? ambient.MetadataSinceRun : ambient?.Metadata, other, options);
+        var continuesCurrent = given.IsCurrent && chosen.Run is not null && chosen.Run == ambient?.Run;
+        var metadata = MetadataOf(chosen, continuesCurrent ? ambient!.MetadataSinceRun : ambient?.Metadata, other, options);
         var started = new RunSnapshot(identity, string.IsNullOrWhiteSpace(name) ? "Unnamed" : name)
         {
             RunType = options?.RunType ?? RunTypes.Chain,
@@ -153,7 +153,8 @@ public sealed partial class LangSmithTracer
             Metadata = metadata.All,
         };
         var payload = InputsOf(inputs, options);
-        var run = new RunTree(chosen.Run?.Tree ?? new LocalTree(this, start), started, metadata, payload);
+        var tree = chosen.Run?.Tree is { } shared && shared.Tracer == this ? shared : new LocalTree(this, start);
+        var run = new RunTree(tree, started, metadata, payload);
         RunTelemetry.Runs.Add(RunResult.Recorded);
         var recorded = payload is null ? started : started with { InputsJson = payload };
         _faults.Guard(
@@ -308,11 +309,10 @@ public sealed partial class LangSmithTracer
             : RunTree.StandIn(null, given.Run is { } run ? Ambient.EnterRun(run) : Ambient.EnterParent(given.Context));
     }
 
-    // Where the trace is the current one, its scope is there.
-    private RunScope SampledOut(RunContext context, RunParent given)
+    private RunScope SampledOut(RunContext context, bool isCurrent)
     {
         RunTelemetry.Runs.Add(RunResult.NotSampled);
-        if (!given.IsCurrent)
+        if (!isCurrent)
             return RunTree.StandIn(context, Ambient.EnterSampledOut(context, _recorder!));
         return ReferenceEquals(context, RunContext.NotSampled) ? RunScope.NotSampled : RunTree.StandIn(context, default);
     }

@@ -84,4 +84,14 @@ public class TwoTracersTests
 
         Assert.That((inner.Run.ParentRunId, inner.Run.Project), Is.EqualTo(((Guid?)outer.Run.Id, "ours")));
     }
+
+    [Test]
+    public void StartRun_TracersThatShareARecorder_EachRunIsShownToItsOwnTracersRedactor()
+    {
+        using var outer = _tracer.StartRun("outer");
+        using (var inner = Recording.Tracer(_ours, redactor: new SecretRedactor()).StartRun("inner"))
+            inner.Run.SetOutputs("ann@example.com");
+
+        Assert.That(_ours.Single("inner").Outputs.Text(), Is.EqualTo("""{"output":"[EMAIL_DETECTED]"}"""));
+    }
 }

@@ -16,7 +16,7 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
     // Both by reason.
     private readonly LogThrottle[] _throttles = [.. Reasons.Select(_ => new LogThrottle(LogThrottle.Minute, timeProvider))];
     private readonly long[] _unlogged = new long[Reasons.Length];
-    private (DropReason Reason, long At)? _last;
+    private (DropReason Reason, long At, string? Answer)? _last;
     private long _total;
     private ITimer? _timer;
     private bool _isTimerSet;
@@ -31,7 +31,7 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
             lock (_gate)
             {
                 return _last is { } last && timeProvider.GetElapsedTime(last.At) < LogThrottle.Minute
-                    ? $"{ExportTelemetry.Name(last.Reason)}. {GetRemedy(last.Reason)}"
+                    ? $"{ExportTelemetry.Name(last.Reason)}. {GetRemedy(last.Reason, last.Answer)}"
                     : null;
             }
         }
@@ -48,7 +48,7 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
         long due;
         lock (_gate)
         {
-            _last = (reason, timeProvider.GetTimestamp());
+            _last = (reason, timeProvider.GetTimestamp(), answer);
             _unlogged[(int)reason] += operations;
             due = TakeDue(reason);
         }
@@ -79,6 +79,9 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
     // Returns what is to be logged now; 0 if it has to wait.
     private long TakeDue(DropReason reason)
     {
+        // The last ones are lost at once, by whoever has them: Dispose logs them together.
+        if (reason == DropReason.Shutdown)
+            return 0;
         if (_throttles[(int)reason].TryPass(out var wait))
             return Take(reason);
         SetTimer(wait);
@@ -113,11 +116,12 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
     {
         if (count == 0)
             return;
-        var remedy = GetRemedy(reason);
-        if (answer is not null)
-            remedy += $" The last {(reason is DropReason.RetriesExhausted or DropReason.Shutdown ? "failure" : "answer")} was: {answer}";
-        ExportLog.Dropped(logger, count, ExportTelemetry.Name(reason), remedy);
+        ExportLog.Dropped(logger, ExportTelemetry.Name(reason), count, GetRemedy(reason, answer));
     }
+
+    private static string GetRemedy(DropReason reason, string? answer) => answer is null
+        ? GetRemedy(reason)
+        : $"{GetRemedy(reason)} The last {(reason is DropReason.RetriesExhausted or DropReason.Shutdown ? "failure" : "answer")} was: {answer}";
 
     private static string GetRemedy(DropReason reason) => reason switch
     {
@@ -126,6 +130,8 @@ internal sealed class DropLog(ILogger logger, TimeProvider timeProvider) : IDisp
         DropReason.Forbidden => "The API key may not write there (403). Check the region in LANGSMITH_ENDPOINT (the EU has an address of "
             + "its own), LANGSMITH_WORKSPACE_ID if the key is an organization's, and the key's permissions.",
         DropReason.Refused => "LangSmith refused these runs (400 or 422), because it cannot read their fields. Look at their payloads.",
+        DropReason.NotLangSmith => "What answered is not LangSmith: its answers are JSON. Check LANGSMITH_ENDPOINT: it is the API's address, not the "
+            + "UI's. If a proxy wants a sign-in, give its header in LangSmithExportOptions.Headers.",
         DropReason.Rejected => "LangSmith answered with an error that is not tried again. Check LANGSMITH_ENDPOINT.",
         DropReason.RetriesExhausted => "LangSmith was unreachable or busy for MaxRetryTime.",
         DropReason.TooLarge => "Each of these runs is larger than LangSmith takes in one request. Record less of their inputs and outputs.",

@@ -30,6 +30,9 @@ internal enum DropReason
     /// <summary>LangSmith refuses every run with such a dotted order.</summary>
     Invalid,
 
+    /// <summary>Something else than LangSmith answered, such as a sign-in page.</summary>
+    NotLangSmith,
+
     /// <summary>The server returned another error that is not retried.</summary>
     Rejected,
 

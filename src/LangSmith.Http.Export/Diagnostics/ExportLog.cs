@@ -16,9 +16,9 @@ internal static partial class ExportLog
     [LoggerMessage(41, LogLevel.Debug, "A batch of runs is sent again in {Delay}: {Cause}.", EventName = "Retry")]
     internal static partial void Retry(ILogger logger, string cause, TimeSpan delay);
 
-    [LoggerMessage(42, LogLevel.Warning, "{Count} starts and ends of runs did not reach LangSmith in the last minute ({Reason}). {Remedy}",
+    [LoggerMessage(42, LogLevel.Warning, "Runs did not reach LangSmith ({Reason}; starts and ends of runs: {Count}). {Remedy}",
         EventName = "Dropped")]
-    internal static partial void Dropped(ILogger logger, long count, string reason, string remedy);
+    internal static partial void Dropped(ILogger logger, string reason, long count, string remedy);
 
     [LoggerMessage(43, LogLevel.Debug, "GET /info failed ({Cause}); the defaults are used.", EventName = "InfoFailed")]
     internal static partial void InfoFailed(ILogger logger, string cause);

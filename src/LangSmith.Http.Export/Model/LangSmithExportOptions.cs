@@ -40,7 +40,7 @@ public sealed class LangSmithExportOptions
     /// <value>Default: <c>LANGSMITH_HIDE_INPUTS</c> (<c>true</c> or <c>false</c>), else the section, else false.</value>
     public bool? HideInputs { get; set; }
 
-    /// <summary>Sends <c>{}</c> instead of outputs, and events by name only.</summary>
+    /// <summary>Sends <c>{}</c> instead of outputs, and events by name only. Token counts are sent: they are no content.</summary>
     /// <value>Default: <c>LANGSMITH_HIDE_OUTPUTS</c> (<c>true</c> or <c>false</c>), else the section, else false.</value>
     public bool? HideOutputs { get; set; }
 

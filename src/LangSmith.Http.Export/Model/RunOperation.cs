@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using LangSmith.Http.Propagation;
 using LangSmith.Http.Runs.Capture;
@@ -18,10 +19,21 @@ internal sealed class RunOperation
     private const int BytesPerElement = 256;
     private const int BytesPerValue = 12;
 
+    // Less is not worth leaving out.
+    private const int LeastOmitted = 10_000;
+
+    // A RunEvent and its place in the list; a string's head and its place.
+    private const int BytesPerEvent = 56;
+    private const int BytesPerTag = 32;
+
     // Hidden inputs and outputs are empty objects, as in the other SDKs.
     private static readonly JsonPayload Hidden = new("{}"u8.ToArray());
 
     private readonly Bytes _payload;
+    private Bytes _outputs;
+
+    // Of outputs that are not sent.
+    private readonly JsonPayload? _hiddenUsage;
     private Bytes _inputs;
 
     internal RunOperation(RunSnapshot run, bool isCreate, ExportSettings settings)
@@ -30,8 +42,13 @@ internal sealed class RunOperation
         IsPostable = DottedOrder.IsPostable(run.DottedOrder);
         if (settings.HideInputs && run.InputsJson is not null)
             run = run with { InputsJson = Hidden };
-        if (settings.HideOutputs && run.OutputsJson is not null)
+        if (settings.HideOutputs && run.OutputsJson is { } outputs)
+        {
+            if (outputs.IsObject && Usage.TryFind(outputs.Utf8, out var usage))
+                _hiddenUsage = new JsonPayload(usage.ToArray());
             run = run with { OutputsJson = Hidden };
+        }
+
         if (settings.HideMetadata)
             run = run with { Metadata = RunContext.NoMetadata };
         // The payload of a new_token event is a token's text, an output. The other SDKs never send it.
@@ -39,13 +56,14 @@ internal sealed class RunOperation
             run = run with { Events = [.. run.Events.Select(item => IsPayloadHidden(item) ? item.WithoutPayload() : item)] };
         Run = run;
         _inputs = Bytes.Of(run.InputsJson);
-        _payload = Bytes.Of(run.OutputsJson) + Bytes.Of(run.Error);
+        _outputs = Bytes.Of(run.OutputsJson);
+        _payload = Bytes.Of(_hiddenUsage) + Bytes.Of(run.Error);
         foreach (var (key, value) in run.Metadata)
             _payload += Bytes.Of(key) + Bytes.Of(value);
         foreach (var item in run.Events)
-            _payload += Bytes.Of(item.Name) + Bytes.Of(item.Json);
+            _payload += Bytes.Of(item.Name) + (item.Json is null ? new Bytes(BytesPerEvent, 0) : Bytes.Of(item.Json));
         foreach (var tag in run.Tags)
-            _payload += Bytes.Of(tag);
+            _payload += Bytes.Of(tag) + new Bytes(BytesPerTag, 0);
 
         bool IsPayloadHidden(RunEvent item) => item.Json is not null && (settings.HideOutputs || item.Name == "new_token");
     }
@@ -60,6 +78,7 @@ internal sealed class RunOperation
             return;
         // Without the error, which is a constant.
         (_inputs, _payload) = (start._inputs, start._payload);
+        _outputs = Bytes.Of(run.OutputsJson);
     }
 
     /// <summary>What is sent of the run.</summary>
@@ -94,10 +113,32 @@ internal sealed class RunOperation
     internal bool MakesUpForStart { get; set; }
 
     /// <summary>An estimate of its bytes, in memory or on the wire, whichever is more.</summary>
-    internal long Size => Overhead + (2L * (Run.DottedOrder.Length + Run.Name.Length)) + _inputs.Held + _payload.Held;
+    internal long Size => Overhead + (2L * (Run.DottedOrder.Length + Run.Name.Length)) + _inputs.Held + _outputs.Held + _payload.Held;
+
+    /// <summary>Finds the token counts, also of outputs that are not sent.</summary>
+    internal bool TryGetUsage(out ReadOnlySpan<byte> usage)
+    {
+        usage = _hiddenUsage is null ? default : _hiddenUsage.Utf8;
+        return !usage.IsEmpty || (Run.OutputsJson is { IsObject: true } outputs && Usage.TryFind(outputs.Utf8, out usage));
+    }
 
     /// <summary>A lower bound of its bytes on the wire.</summary>
-    internal long GetLeastBytes(bool isUpdate) => _payload.Wire + (isUpdate && !Run.HasNewInputs ? 0 : _inputs.Wire);
+    internal long GetLeastBytes(bool isUpdate) => _payload.Wire + _outputs.Wire + (isUpdate && !Run.HasNewInputs ? 0 : _inputs.Wire);
+
+    /// <summary>Leaves the inputs or the outputs out, whichever is larger, and says how large they were. The run is not lost for them.</summary>
+    /// <returns>False if there is nothing to leave out.</returns>
+    internal bool TryOmit()
+    {
+        var (inputs, outputs) = (_inputs.Wire, _outputs.Wire);
+        if (Math.Max(inputs, outputs) < LeastOmitted)
+            return false;
+        var omitted = new JsonPayload(PayloadSerializer.Wrap("omitted"u8, PayloadSerializer.Serialize(string.Create(CultureInfo.InvariantCulture, $"{Math.Max(inputs, outputs) / 1_000_000.0:0.#} MB"))));
+        if (outputs >= inputs)
+            (Run, _outputs) = (Run with { OutputsJson = omitted }, Bytes.Of(omitted));
+        else
+            (Run, _inputs) = (Run with { InputsJson = omitted }, Bytes.Of(omitted));
+        return true;
+    }
 
     /// <summary>Makes it the update of a run whose start was sent. The inputs are sent again only if they changed.</summary>
     internal void BecomeUpdate()

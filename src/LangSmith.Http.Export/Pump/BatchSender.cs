@@ -30,7 +30,8 @@ internal sealed class BatchSender(ExportSettings settings, IngestClient client, 
     internal async Task<DropReason?> SendAsync(
         IReadOnlyList<RunOperation> operations, ServerInfo info, List<RunOperation> lost, CancellationToken stop)
     {
-        using var late = new CancellationTokenSource(settings.Options.MaxRetryTime, timeProvider);
+        using var late = new CancellationTokenSource();
+        await using var timer = StartRetryTime(late).ConfigureAwait(false);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, stop);
         var parts = new Queue<IReadOnlyList<RunOperation>>([operations]);
         var refusals = 0;
@@ -38,15 +39,29 @@ internal sealed class BatchSender(ExportSettings settings, IngestClient client, 
         var maxRefusals = _isAllRefused ? 1 : MaxRefusals;
         var isSampled = false;
         var isAnySent = false;
+        var sentBefore = client.Sent;
         DropReason? lastReason = null;
         while (parts.TryDequeue(out var part))
         {
-            var (failure, answer) = await TrySendAsync(part, info, either.Token, stop).ConfigureAwait(false);
+            var (failure, answer, isSplit) = await TrySendAsync(part, info, sentBefore, either.Token, stop).ConfigureAwait(false);
             if (failure is not { } reason)
             {
                 isAnySent = true;
                 _isAllRefused = false;
                 CountPosted(part);
+                continue;
+            }
+
+            if (isSplit && part.Count > 1)
+            {
+                Halve(part);
+                continue;
+            }
+
+            if (reason == DropReason.TooLarge && part.Count == 1 && part[0].TryOmit())
+            {
+                Telemetry.Count(Fault.PayloadCut);
+                parts.Enqueue(part);
                 continue;
             }
 
@@ -56,9 +71,7 @@ internal sealed class BatchSender(ExportSettings settings, IngestClient client, 
                 refusals++;
                 if (part.Count > 1)
                 {
-                    // One operation may be the cause: halve until it is alone. Breadth first, to send good ones soon.
-                    parts.Enqueue([.. part.Take(part.Count / 2)]);
-                    parts.Enqueue([.. part.Skip(part.Count / 2)]);
+                    Halve(part);
                     part = [];
                 }
             }
@@ -82,6 +95,13 @@ internal sealed class BatchSender(ExportSettings settings, IngestClient client, 
         }
 
         return lost.Count == 0 ? null : lastReason;
+
+        // One operation may be the cause: halve until it is alone. Breadth first, to send good ones soon.
+        void Halve(IReadOnlyList<RunOperation> part)
+        {
+            parts.Enqueue([.. part.Take(part.Count / 2)]);
+            parts.Enqueue([.. part.Skip(part.Count / 2)]);
+        }
 
         void Drop(IReadOnlyList<RunOperation> some, DropReason reason, string? answer)
         {
@@ -117,30 +137,54 @@ internal sealed class BatchSender(ExportSettings settings, IngestClient client, 
         SendOutcome.TooLarge => DropReason.TooLarge,
         SendOutcome.Unauthorized => DropReason.Unauthorized,
         SendOutcome.Forbidden => DropReason.Forbidden,
-        SendOutcome.Unavailable => DropReason.RetriesExhausted,
+        SendOutcome.Unavailable or SendOutcome.TooSlow or SendOutcome.Suspect => DropReason.RetriesExhausted,
+        SendOutcome.NotLangSmith => DropReason.NotLangSmith,
         SendOutcome.SwitchedOff => DropReason.Off,
         SendOutcome.Canceled => isStopping ? DropReason.Shutdown : DropReason.RetriesExhausted,
         _ => DropReason.Rejected,
     };
 
-    private async Task<(DropReason? Failure, string? Answer)> TrySendAsync(
-        IReadOnlyList<RunOperation> operations, ServerInfo info, CancellationToken cancellationToken, CancellationToken stop)
+    private async Task<(DropReason? Failure, string? Answer, bool IsSplit)> TrySendAsync(
+        IReadOnlyList<RunOperation> operations, ServerInfo info, long sentBefore, CancellationToken cancellationToken, CancellationToken stop)
     {
         if (!settings.IsEnabled())
-            return (DropReason.Off, null);
+            return (DropReason.Off, null, false);
         try
         {
-            var (outcome, answer) = await client.SendAsync(operations, info, cancellationToken).ConfigureAwait(false);
+            var (outcome, answer) = await client.SendAsync(operations, info, sentBefore, cancellationToken).ConfigureAwait(false);
             if (outcome == SendOutcome.NoMultipart)
-                (outcome, answer) = await client.SendAsync(operations, info, cancellationToken).ConfigureAwait(false);
-            return (GetDropReason(outcome, stop.IsCancellationRequested), answer);
+                (outcome, answer) = await client.SendAsync(operations, info, sentBefore, cancellationToken).ConfigureAwait(false);
+            return (GetDropReason(outcome, stop.IsCancellationRequested), answer, outcome is SendOutcome.TooSlow or SendOutcome.Suspect);
         }
         catch (Exception exception)
         {
             // A fault of the exporter: the next batch may succeed.
             LogFailure(exception);
-            return (DropReason.Failed, null);
+            return (DropReason.Failed, null, false);
         }
+    }
+
+    // MaxRetryTime counts from when LangSmith took something for the last time, whichever batch it was of.
+    private ITimer StartRetryTime(CancellationTokenSource late)
+    {
+        var max = settings.Options.MaxRetryTime;
+        var startedAt = timeProvider.GetTimestamp();
+        ITimer? timer = null;
+        using var suppressed = ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow();
+        timer = timeProvider.CreateTimer(
+            _ =>
+            {
+                var left = max - timeProvider.GetElapsedTime(Math.Max(startedAt, client.SentAt));
+                if (left <= TimeSpan.Zero)
+                    NeverThrow.Run(late, static late => late.Cancel());
+                else
+                    Volatile.Read(ref timer)?.Change(left, Timeout.InfiniteTimeSpan);
+            },
+            null,
+            Timeout.InfiniteTimeSpan,
+            Timeout.InfiniteTimeSpan);
+        timer.Change(max, Timeout.InfiniteTimeSpan);
+        return timer;
     }
 
     private void CountPosted(IReadOnlyList<RunOperation> operations)

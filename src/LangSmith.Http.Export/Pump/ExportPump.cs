@@ -242,6 +242,7 @@ internal sealed class ExportPump : IAsyncDisposable
         var least = timeout < LeastShutdownTime ? timeout : LeastShutdownTime;
         // By the system's clock: the application's may be a fake that stands still.
         using var late = new CancellationTokenSource(timeout);
+        _client.Hurry();
         using var hostIsLate = cancellationToken.Register(() => late.CancelAfter(least));
         try
         {

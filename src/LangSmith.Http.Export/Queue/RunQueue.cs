@@ -1,3 +1,4 @@
+using LangSmith.Http.Diagnostics;
 using LangSmith.Http.Export.Diagnostics;
 using LangSmith.Http.Export.Model;
 
@@ -274,9 +275,22 @@ internal sealed class RunQueue(int maxRuns, long maxBytes, TimeProvider timeProv
     private DropReason? GetRefusal(RunOperation operation, long bytes, int count, bool isUpdate = false) =>
         _isClosed ? DropReason.Shutdown
         : !operation.IsPostable ? DropReason.Invalid
-        : operation.GetLeastBytes(isUpdate) > MaxOperationBytes ? DropReason.TooLarge
+        : !Fits(operation, isUpdate) ? DropReason.TooLarge
         : Count + count > maxRuns || Bytes + bytes > maxBytes ? DropReason.QueueFull
         : null;
+
+    // What is too large for the server goes without its inputs or outputs.
+    private bool Fits(RunOperation operation, bool isUpdate)
+    {
+        while (operation.GetLeastBytes(isUpdate) > MaxOperationBytes)
+        {
+            if (!operation.TryOmit())
+                return false;
+            Telemetry.Count(Fault.PayloadCut);
+        }
+
+        return true;
+    }
 
     private LinkedListNode<RunOperation> Add(RunOperation operation)
     {

@@ -13,7 +13,9 @@ using Polly.Timeout;
 namespace LangSmith.Http.Export.Transport;
 
 /// <summary>Posts operations to LangSmith, and retries what may succeed later.</summary>
+#pragma warning disable CA1001 // A semaphore that nobody asks for its handle holds nothing to dispose.
 internal sealed class IngestClient
+#pragma warning restore CA1001
 {
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(500);
 
@@ -21,13 +23,13 @@ internal sealed class IngestClient
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan InfoTimeout = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan LimitMemory = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan InfoPause = TimeSpan.FromMinutes(1);
     private static readonly ResiliencePropertyKey<string?> LastCause = new("langsmith.cause");
+    private static readonly ResiliencePropertyKey<Attempts?> Current = new("langsmith.attempts");
 
-    // LangSmith accepts four times as much. Smaller bodies need less memory, and arrive in time on slow connections.
-    private const int MaxBodyBytes = 5 << 20;
-    private const int MinBodyBytes = 64 << 10;
+    // After so many server errors while other runs get through, the cause is in the body. A single run is lost then: it has more.
+    private const int SuspectAttempts = 3;
+    private const int LastAttempts = 10;
     private const int MaxInfoBytes = 65_536;
     private const int MaxAnswerBytes = 4096;
     private const int MaxAnswerLength = 300;
@@ -38,11 +40,16 @@ internal sealed class IngestClient
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
     private readonly ResiliencePipeline<HttpResponseMessage> _pipeline;
+    private readonly ResiliencePipeline<HttpResponseMessage> _attempt;
     private readonly Outage _outage;
+    private readonly BodyLimit _limit;
+    private readonly HurriedTime _waits;
+    private readonly SemaphoreSlim _line = new(1);
     private ServerInfo? _info;
-    private long _maxBatchBytes = MaxBodyBytes;
-    private long _limitLearnedAt;
     private long? _infoFailedAt;
+    private long? _answerFailedAt;
+    private long _sent;
+    private long _sentAt;
     private volatile bool _hasNoMultipart;
 
     internal IngestClient(ExportSettings settings, HttpClient client, TimeProvider timeProvider, ILogger logger)
@@ -53,7 +60,13 @@ internal sealed class IngestClient
         _outage = new Outage(logger, timeProvider);
         _timeProvider = timeProvider;
         _logger = logger;
+        _limit = new BodyLimit(settings.Options.RequestTimeout, timeProvider);
+        _sentAt = timeProvider.GetTimestamp();
+        _waits = new HurriedTime(timeProvider, BreakDuration);
         _pipeline = CreatePipeline();
+        _attempt = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = timeProvider }
+            .AddTimeout(settings.Options.RequestTimeout)
+            .Build();
     }
 
     /// <summary>The answer of <c>GET /info</c>; null before it succeeded.</summary>
@@ -63,13 +76,16 @@ internal sealed class IngestClient
     internal string? Trouble => _outage.Cause;
 
     /// <summary>Returns the most bytes of a batch. A single run may be larger, if the server accepts it.</summary>
-    internal long GetMaxBatchBytes(ServerInfo info)
-    {
-        // The proxy that refused a larger body may be gone.
-        if (_timeProvider.GetElapsedTime(Interlocked.Read(ref _limitLearnedAt)) > LimitMemory)
-            Interlocked.Exchange(ref _maxBatchBytes, MaxBodyBytes);
-        return Math.Min(info.MaxBytes, Interlocked.Read(ref _maxBatchBytes));
-    }
+    internal long GetMaxBatchBytes(ServerInfo info) => Math.Min(info.MaxBytes, _limit.Bytes);
+
+    /// <summary>How many requests LangSmith took.</summary>
+    internal long Sent => Interlocked.Read(ref _sent);
+
+    /// <summary>When LangSmith took the last one, or the client was made.</summary>
+    internal long SentAt => Interlocked.Read(ref _sentAt);
+
+    /// <summary>The application ends: what waits for another attempt is tried at once.</summary>
+    internal void Hurry() => _waits.Hurry();
 
     /// <summary>Asks the server once for its limits and features. If that fails, returns the defaults and asks again later.</summary>
     internal async ValueTask<ServerInfo> GetInfoAsync(CancellationToken cancellationToken)
@@ -108,18 +124,27 @@ internal sealed class IngestClient
     }
 
     /// <summary>Sends operations in one request, with retries.</summary>
+    /// <param name="operations">The operations.</param>
+    /// <param name="info">What the server takes.</param>
+    /// <param name="sentBefore"><see cref="Sent"/> as it was when the batch began.</param>
+    /// <param name="cancellationToken">Ends the retries.</param>
     /// <returns>How it ended; after a refusal the server's answer, after retries the last failure.</returns>
     internal async Task<(SendOutcome Outcome, string? Answer)> SendAsync(
-        IReadOnlyList<RunOperation> operations, ServerInfo info, CancellationToken cancellationToken)
+        IReadOnlyList<RunOperation> operations, ServerInfo info, long sentBefore, CancellationToken cancellationToken)
     {
-        var body = _requests.Write(operations, info.UsesMultipart && !_hasNoMultipart, info.TakesGzip);
+        var isMultipart = info.UsesMultipart && !_hasNoMultipart;
+        // The other endpoint gets no gzip from the other SDKs.
+        var body = _requests.Write(operations, isMultipart, info.TakesGzip && isMultipart);
+        var size = operations.Sum(static operation => operation.Size);
+        var attempts = new Attempts(operations.Count > 1 && BodyLimit.IsLarge(size), operations.Count > 1 ? SuspectAttempts : LastAttempts, sentBefore);
         var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: false, cancellationToken);
+        context.Properties.Set(Current, attempts);
         try
         {
             using var response = await _pipeline.ExecuteAsync(
-                static (context, state) => state.Client.SendOnceAsync(state.Body, context.CancellationToken),
+                static (context, state) => state.Client.SendOnceAsync(state.Body, state.Size, context.CancellationToken),
                 context,
-                (Client: this, Body: body)).ConfigureAwait(false);
+                (Client: this, Body: body, Size: size)).ConfigureAwait(false);
             if (response.StatusCode == HttpStatusCode.NotFound)
             {
                 // A server with neither endpoint is no LangSmith, and may be one later: then try multipart again.
@@ -130,17 +155,35 @@ internal sealed class IngestClient
 
             var outcome = GetOutcome(response);
             if (outcome == SendOutcome.Unavailable)
-                return (OffOr(outcome), context.Properties.GetValue(LastCause, null));
+            {
+                var isTooSlow = attempts.IsLarge && IsTooLong(response.StatusCode);
+                if (isTooSlow)
+                    _limit.AddRefused(size);
+                return (isTooSlow ? SendOutcome.TooSlow : IsSuspect(attempts, response) ? SendOutcome.Suspect : OffOr(outcome),
+                    context.Properties.GetValue(LastCause, null) ?? await DescribeAsync(response, cancellationToken).ConfigureAwait(false));
+            }
+
             _outage.End();
-            if (outcome == SendOutcome.TooLarge)
-                LearnLimit(operations);
-            return outcome is SendOutcome.Refused or SendOutcome.TooLarge or SendOutcome.Rejected
-                ? (outcome, await DescribeAsync(response, cancellationToken).ConfigureAwait(false))
-                : (outcome, null);
+            if (outcome == SendOutcome.Sent)
+            {
+                Interlocked.Increment(ref _sent);
+                Interlocked.Exchange(ref _sentAt, _timeProvider.GetTimestamp());
+                return (outcome, null);
+            }
+
+            // A run that is most of the batch may be the only cause.
+            if (outcome == SendOutcome.TooLarge && operations.Max(static operation => operation.Size) <= size / 2)
+                _limit.AddRefused(size);
+            return (outcome, await DescribeAsync(response, cancellationToken).ConfigureAwait(false));
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
             return (SendOutcome.Canceled, context.Properties.GetValue(LastCause, null));
+        }
+        catch (TimeoutRejectedException exception) when (attempts.IsLarge)
+        {
+            _limit.AddTimedOut(size);
+            return (OffOr(SendOutcome.TooSlow), Describe(exception));
         }
         catch (Exception exception)
         {
@@ -153,13 +196,35 @@ internal sealed class IngestClient
         }
     }
 
-    private async ValueTask<HttpResponseMessage> SendOnceAsync(IngestBody body, CancellationToken cancellationToken)
+    private async ValueTask<HttpResponseMessage> SendOnceAsync(IngestBody body, long size, CancellationToken cancellationToken)
     {
-        // Once tracing is switched off nothing is posted, however long the batch has waited.
-        if (!_settings.IsEnabled())
-            throw new OperationCanceledException();
-        using var request = _requests.CreatePost(body);
-        return await SendAsync(request, cancellationToken).ConfigureAwait(false);
+        // On a slow line bodies that are sent at once are all late.
+        var isAlone = _limit.IsOneAtATime;
+        if (isAlone)
+            await _line.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // Once tracing is switched off nothing is posted, however long the batch has waited.
+            if (!_settings.IsEnabled())
+                throw new OperationCanceledException();
+            var startedAt = _timeProvider.GetTimestamp();
+            var response = await _attempt.ExecuteAsync(
+                static async (state, cancellationToken) =>
+                {
+                    using var request = state.Client._requests.CreatePost(state.Body);
+                    return await state.Client.SendAsync(request, cancellationToken).ConfigureAwait(false);
+                },
+                (Client: this, Body: body),
+                cancellationToken).ConfigureAwait(false);
+            if (response.IsSuccessStatusCode)
+                _limit.AddSent(size, _timeProvider.GetElapsedTime(startedAt));
+            return response;
+        }
+        finally
+        {
+            if (isAlone)
+                _line.Release();
+        }
     }
 
     private SendOutcome OffOr(SendOutcome outcome) => _settings.IsEnabled() ? outcome : SendOutcome.SwitchedOff;
@@ -195,6 +260,9 @@ internal sealed class IngestClient
     private async Task<string> DescribeAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         var text = "";
+        // An answer that does not end costs its time once, not for each half of a batch.
+        if (_answerFailedAt is { } failedAt && _timeProvider.GetElapsedTime(failedAt) < InfoPause)
+            return DescribeStatus(response);
         try
         {
             using var timeout = new CancellationTokenSource(InfoTimeout, _timeProvider);
@@ -204,11 +272,24 @@ internal sealed class IngestClient
         catch (Exception)
         {
             // Log the status alone.
+            _answerFailedAt = _timeProvider.GetTimestamp();
         }
 
         var line = new string([.. _requests.Mask(text).Take(MaxAnswerLength).Select(static c => char.IsControl(c) ? ' ' : c)]);
-        return $"{(int)response.StatusCode} {line}".TrimEnd();
+        return $"{DescribeStatus(response)} {line}".TrimEnd();
     }
+
+    // What is no JSON comes from something in front of LangSmith; where a redirect leads is the remedy.
+    private string DescribeStatus(HttpResponseMessage response)
+    {
+        var status = ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture);
+        if (response.Headers.Location is { } location)
+            status += _requests.Mask($" Location: {location}");
+        return IsJson(response) ? status : $"{status} ({response.Content.Headers.ContentType!.MediaType})";
+    }
+
+    private static bool IsJson(HttpResponseMessage response) =>
+        response.Content.Headers.ContentType?.MediaType is not { } type || type.EndsWith("json", StringComparison.OrdinalIgnoreCase);
 
     private static async Task<ReadOnlyMemory<byte>> ReadAsync(
         HttpResponseMessage response, int maxBytes, CancellationToken cancellationToken)
@@ -223,6 +304,8 @@ internal sealed class IngestClient
     {
         // A handler followed a redirect with a GET, without the body.
         >= 200 and < 300 when response.RequestMessage is { } request && request.Method != HttpMethod.Post => SendOutcome.Rejected,
+        // A sign-in page, or the UI's address.
+        >= 200 and < 300 when !IsJson(response) => SendOutcome.NotLangSmith,
         >= 200 and < 300 or 409 => SendOutcome.Sent,
         400 or 422 => SendOutcome.Refused,
         413 => SendOutcome.TooLarge,
@@ -232,22 +315,17 @@ internal sealed class IngestClient
         _ => SendOutcome.Rejected,
     };
 
+    // What gateways say if they waited too long for the body, or for LangSmith to read it.
+    private static bool IsTooLong(HttpStatusCode status) => status is HttpStatusCode.GatewayTimeout or HttpStatusCode.RequestTimeout;
+
+    private bool IsSuspect(Attempts attempts, HttpResponseMessage response) =>
+        attempts.Failed >= attempts.Most && Sent > attempts.SentBefore
+        && response.StatusCode is HttpStatusCode.InternalServerError or HttpStatusCode.BadGateway;
+
     private static bool IsTransient(HttpStatusCode status) => (int)status is 408 or 425 or 429 or >= 500;
 
     private static string Describe(Exception exception) =>
         exception is TimeoutRejectedException ? "no answer in time" : $"{exception.GetType().Name}: {exception.GetBaseException().Message}";
-
-    // A server or proxy may accept less than GET /info returned.
-    private void LearnLimit(IReadOnlyList<RunOperation> operations)
-    {
-        var size = operations.Sum(static operation => operation.Size);
-        // A run that is most of the batch may be the only cause.
-        if (operations.Max(static operation => operation.Size) > size / 2)
-            return;
-        Interlocked.Exchange(ref _limitLearnedAt, _timeProvider.GetTimestamp());
-        var limit = Math.Min(Interlocked.Read(ref _maxBatchBytes), Math.Max(MinBodyBytes, size / 2));
-        Interlocked.Exchange(ref _maxBatchBytes, limit);
-    }
 
     // At most MaxRetryTime: the server's value may be more than a timer accepts.
     private TimeSpan? GetRetryAfter(HttpResponseMessage? response)
@@ -255,18 +333,20 @@ internal sealed class IngestClient
         var after = response?.Headers.RetryAfter switch
         {
             { Delta: { } delta } => delta,
-            { Date: { } date } => date - _timeProvider.GetUtcNow(),
+            // By the server's clock, where it says what that is: ours may be wrong.
+            { Date: { } date } => date - (response.Headers.Date ?? _timeProvider.GetUtcNow()),
             _ => TimeSpan.Zero,
         };
         return after <= TimeSpan.Zero ? null : after < _settings.Options.MaxRetryTime ? after : _settings.Options.MaxRetryTime;
     }
 
     private ResiliencePipeline<HttpResponseMessage> CreatePipeline() =>
-        new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _timeProvider }
+        new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = _waits }
             .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
             {
                 ShouldHandle = arguments => ValueTask.FromResult(
-                    _settings.IsEnabled() && IsFailure(arguments.Outcome, arguments.Context, IsTransient)),
+                    _settings.IsEnabled() && IsFailure(arguments.Outcome, arguments.Context, IsTransient)
+                    && !IsHopeless(arguments.Outcome, arguments.Context)),
                 // The token of the batch ends it.
                 MaxRetryAttempts = int.MaxValue,
                 BackoffType = DelayBackoffType.Exponential,
@@ -285,18 +365,28 @@ internal sealed class IngestClient
                 SamplingDuration = TimeSpan.FromSeconds(30),
                 BreakDuration = BreakDuration,
             })
-            .AddTimeout(_settings.Options.RequestTimeout)
             .Build();
+
+    // Whether smaller bodies may help, so that this one is not sent again.
+    private bool IsHopeless(Outcome<HttpResponseMessage> outcome, ResilienceContext context)
+    {
+        var attempts = context.Properties.GetValue(Current, null)!;
+        attempts.Failed++;
+        return outcome.Result is { } response
+            ? (attempts.IsLarge && IsTooLong(response.StatusCode)) || IsSuspect(attempts, response)
+            : attempts.IsLarge && outcome.Exception is TimeoutRejectedException;
+    }
 
     // The exception of a cancelled batch is no failure.
     private static bool IsFailure(Outcome<HttpResponseMessage> outcome, ResilienceContext context, Func<HttpStatusCode, bool> isFailure) =>
         outcome.Exception is null ? isFailure(outcome.Result!.StatusCode) : !context.CancellationToken.IsCancellationRequested;
 
-    private ValueTask OnRetryAsync(OnRetryArguments<HttpResponseMessage> arguments)
+    private async ValueTask OnRetryAsync(OnRetryArguments<HttpResponseMessage> arguments)
     {
         var (response, exception) = (arguments.Outcome.Result, arguments.Outcome.Exception);
-        var cause = _requests.Mask(
-            response is null ? Describe(exception!) : $"{(int)response.StatusCode} {response.ReasonPhrase}".TrimEnd());
+        var cause = response is null
+            ? _requests.Mask(Describe(exception!))
+            : await DescribeAsync(response, arguments.Context.CancellationToken).ConfigureAwait(false);
         // A broken circuit is the consequence of an earlier cause.
         if (exception is not BrokenCircuitException)
         {
@@ -307,6 +397,11 @@ internal sealed class IngestClient
         ExportTelemetry.CountRetry();
         ExportLog.Retry(_logger, cause, arguments.RetryDelay);
         response?.Dispose();
-        return default;
+    }
+
+    /// <summary>What the attempts to send one body have come to.</summary>
+    private sealed record Attempts(bool IsLarge, int Most, long SentBefore)
+    {
+        internal int Failed { get; set; }
     }
 }

@@ -12,7 +12,6 @@ namespace LangSmith.Http.Export.Transport;
 /// </summary>
 internal sealed class RunWriter(ExportSettings settings) : IDisposable
 {
-    private const string UsageMetadata = "usage_metadata";
     private const string RevisionId = "revision_id";
     private const string SampleRate = "ls_tracing_sample_rate";
 
@@ -177,10 +176,9 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
             _json.WriteString("otel.span_id", operation.Link.SpanId.ToHexString());
         }
 
-        if (operation.Run.OutputsJson is { IsObject: true } outputs && !metadata.ContainsKey(UsageMetadata)
-            && TryGetUsage(outputs.Utf8, out var usage))
+        if (!metadata.ContainsKey(Usage.Name) && operation.TryGetUsage(out var usage))
         {
-            _json.WritePropertyName(UsageMetadata);
+            _json.WritePropertyName(Usage.Name);
             _json.WriteRaw(usage);
         }
 
@@ -188,38 +186,5 @@ internal sealed class RunWriter(ExportSettings settings) : IDisposable
             _json.WriteString(RevisionId, revision);
         if (settings.SamplingRate < 1 && !metadata.ContainsKey(SampleRate))
             _json.WriteNumber(SampleRate, settings.SamplingRate);
-    }
-
-    // Finds the object outputs.usage_metadata. The last one counts, as with JsonElement.TryGetProperty.
-    private static bool TryGetUsage(ReadOnlySpan<byte> outputs, out ReadOnlySpan<byte> usage)
-    {
-        usage = default;
-        var reader = new Utf8JsonReader(outputs, RawJson.ReaderOptions);
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var isUsage = IsUsage(ref reader);
-            reader.Read();
-            var start = (int)reader.TokenStartIndex;
-            var isObject = reader.TokenType == JsonTokenType.StartObject;
-            reader.Skip();
-            if (isUsage)
-                usage = isObject ? outputs[start..(int)reader.BytesConsumed] : default;
-        }
-
-        return !usage.IsEmpty;
-    }
-
-    private static bool IsUsage(ref Utf8JsonReader reader)
-    {
-        try
-        {
-            return reader.ValueTextEquals(UsageMetadata);
-        }
-        catch (InvalidOperationException)
-        {
-            // A name with an escaped lone surrogate cannot be unescaped.
-            return false;
-        }
     }
 }

@@ -21,6 +21,15 @@ internal enum SendOutcome
     /// <summary>The server has no multipart endpoint (404).</summary>
     NoMultipart,
 
+    /// <summary>The body did not arrive in time: smaller ones may.</summary>
+    TooSlow,
+
+    /// <summary>The server fails with this body, while it takes others: one of the runs may be the cause.</summary>
+    Suspect,
+
+    /// <summary>Something in front of LangSmith answered, such as a sign-in page.</summary>
+    NotLangSmith,
+
     /// <summary>The server returned another error that is not retried.</summary>
     Rejected,
 

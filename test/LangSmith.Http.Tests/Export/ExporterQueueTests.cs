@@ -191,6 +191,8 @@ public sealed class ExporterQueueTests
     [TestCase("metadata with 200 numbers in a list")]
     [TestCase("2000 small numbers")]
     [TestCase("20 events")]
+    [TestCase("500 new_token events")]
+    [TestCase("200 short tags")]
     public async Task QueuedBytes_AreAboutWhatTheQueueHolds(string what)
     {
         // The clock stands still, and no batch gets full: all operations wait.
@@ -217,7 +219,10 @@ public sealed class ExporterQueueTests
                     "metadata with 200 numbers in a list" => [new("list", Enumerable.Range(i, 200).ToArray())],
                     _ => [],
                 };
-                using var scope = tracer.StartRun("run", numbers, new RunOptions { Metadata = [.. metadata] });
+                var tags = what == "200 short tags" ? Enumerable.Range(i, 200).Select(static j => $"t{j}").ToArray() : [];
+                using var scope = tracer.StartRun("run", numbers, new RunOptions { Metadata = [.. metadata], Tags = tags });
+                for (var j = 0; what == "500 new_token events" && j < 500; j++)
+                    scope.Run.AddEvent("new_token");
                 for (var j = 0; what == "20 events" && j < 20; j++)
                     scope.Run.AddEvent("event", new { number = i + j });
             }

@@ -127,7 +127,7 @@ public sealed class FaultToleranceTests
 
         Assert.That(at, Has.Count.EqualTo(2));
         Assert.That(at[1] - at[0], Is.GreaterThanOrEqualTo(TimeSpan.FromSeconds(60)));
-        Assert.That(bed.Log, Has.One.EqualTo("Retry: A batch of runs is sent again in 00:01:00: 429 Too Many Requests."));
+        Assert.That(bed.Log, Has.One.EqualTo("Retry: A batch of runs is sent again in 00:01:00: 429 {\"error\":\"A fault that was asked for.\"}."));
     }
 
     [TestCase("120", 120)]
@@ -366,7 +366,7 @@ public sealed class FaultToleranceTests
 
         Assert.That(exporter.DroppedOperations, Is.EqualTo(6));
         Assert.That(lines.Ours.Count(static line => line.Event.Name == "ExportFailed"), Is.EqualTo(1));
-        Assert.That(lines.Ours.First(static line => line.Event.Name == "Dropped").Text, Does.Contain("(failed)"));
+        Assert.That(lines.Ours.First(static line => line.Event.Name == "Dropped").Text, Does.Contain("(failed;"));
     }
 
     private sealed class BlockingHandler(ManualResetEventSlim gate) : HttpMessageHandler

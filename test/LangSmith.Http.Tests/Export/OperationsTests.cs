@@ -38,7 +38,7 @@ public sealed class OperationsTests
 
         var entry = await CheckAsync(provider);
         Assert.That((entry.Status, entry.Description), Is.EqualTo((HealthStatus.Degraded, "Runs were dropped within the last minute: forbidden. The API key may not write there (403). "
-            + "Check the region in LANGSMITH_ENDPOINT (the EU has an address of its own), LANGSMITH_WORKSPACE_ID if the key is an organization's, and the key's permissions.")));
+            + "Check the region in LANGSMITH_ENDPOINT (the EU has an address of its own), LANGSMITH_WORKSPACE_ID if the key is an organization's, and the key's permissions. The last answer was: 403 {}")));
         time.Advance(TimeSpan.FromMinutes(1));
         Assert.That((await CheckAsync(provider)).Status, Is.EqualTo(HealthStatus.Healthy));
     }
@@ -69,11 +69,11 @@ public sealed class OperationsTests
         Assert.That(await CheckAsync(), Is.EqualTo((HealthStatus.Healthy, "No runs were posted yet.")), "one that fails is no outage");
 
         await bed.PumpUntilAsync(() => Lines("Retry: ") >= 3);
-        var degraded = (HealthStatus.Degraded, "LangSmith is unreachable or busy: 503 Service Unavailable");
+        var degraded = (HealthStatus.Degraded, "LangSmith is unreachable or busy: 503 {\"error\":\"A fault that was asked for.\"}");
         Assert.That(await CheckAsync(), Is.EqualTo(degraded));
         var said = bed.Time.GetUtcNow();
         await bed.PumpUntilAsync(() => Lines("Retry: ") >= 6);
-        Assert.That(bed.Log, Has.One.EqualTo("Unreachable: LangSmith is unreachable or busy (503 Service Unavailable). Runs wait in the queue and are sent again."));
+        Assert.That(bed.Log, Has.One.EqualTo("Unreachable: LangSmith is unreachable or busy (503 {\"error\":\"A fault that was asked for.\"}). Runs wait in the queue and are sent again."));
         Assert.That(Lines("Reachable: "), Is.Zero);
 
         collector.Fault = null;
@@ -112,7 +112,7 @@ public sealed class OperationsTests
         await using var bed = new ExportBed(collector.Endpoint, static options => options.MaxRetryTime = TimeSpan.FromSeconds(20));
         bed.Trace("t", 0);
         await bed.FlushAsync();
-        Assert.That(bed.DropLines.Single(), Does.Contain("(retries_exhausted)").And.EndsWith("The last failure was: 503 Service Unavailable"));
+        Assert.That(bed.DropLines.Single(), Does.Contain("(retries_exhausted;").And.Contain("The last failure was: 503 {"));
         Assert.That(bed.Exporter.Trouble, Does.StartWith("Runs were dropped within the last minute: retries_exhausted"));
         bed.Time.Advance(TimeSpan.FromMinutes(2));
         Assert.That(bed.Exporter.Trouble, Is.Null, "nothing waits");

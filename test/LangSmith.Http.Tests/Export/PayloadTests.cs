@@ -152,7 +152,7 @@ public sealed partial class PayloadTests
     [TestCase("", """{"k":1,"usage_metadata":{"total_tokens":3}}""")]
     [TestCase("given", """{"k":1,"usage_metadata":"mine"}""")]
     [TestCase("HideMetadata", "{}")]
-    [TestCase("HideOutputs", """{"k":1}""")]
+    [TestCase("HideOutputs", """{"k":1,"usage_metadata":{"total_tokens":3}}""")]
     [TestCase("no object", """{"k":1}""")]
     [TestCase("sampled", """{"k":1,"usage_metadata":{"total_tokens":3},"ls_tracing_sample_rate":0.5}""")]
     [TestCase("sampled, HideMetadata", "{}")]

@@ -32,7 +32,7 @@ public sealed partial class RefusalTests
             Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(2), "its start and its end");
             Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { [reason] = 2 }));
             Assert.That(bed.DropLines, Has.Length.EqualTo(1));
-            Assert.That(bed.DropLines[0], Does.StartWith("Dropped: 2 starts and ends").And.Contains($"({reason})").And.EndsWith($"The last answer was: {status} no \"the bad one\" please, …"));
+            Assert.That(bed.DropLines[0], Does.StartWith($"Dropped: Runs did not reach LangSmith ({reason}; starts and ends of runs: 2)").And.EndsWith($"The last answer was: {status} no \"the bad one\" please, …"));
             Assert.That(requests, Is.LessThanOrEqualTo(15), "2 × log2(100) + 1");
         }
     }
@@ -187,7 +187,7 @@ public sealed partial class RefusalTests
             Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { [reason] = 2 }), "its start and its end");
             Assert.That(bed.Exporter.PostedOperations, Is.EqualTo(4));
             Assert.That(bed.DropLines, Has.Length.EqualTo(1));
-            Assert.That(bed.DropLines[0], Does.Contain($"({reason})").And.Contains(said));
+            Assert.That(bed.DropLines[0], Does.Contain($"({reason};").And.Contains(said));
         }
     }
 
@@ -216,7 +216,7 @@ public sealed partial class RefusalTests
             Assert.That(requests, Is.EqualTo(3));
             Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { [reason] = 30 }));
             Assert.That(bed.DropLines, Has.Length.EqualTo(1));
-            Assert.That(bed.DropLines[0], Does.StartWith("Dropped: 10 starts and ends").And.Contains(remedy));
+            Assert.That(bed.DropLines[0], Does.Contain("starts and ends of runs: 10)").And.Contains(remedy));
         }
     }
 
@@ -294,13 +294,13 @@ public sealed partial class RefusalTests
         }
 
         Assert.That(
-            bed.DropLines.Select(static line => DropLine().Replace(line, "$1 $2")),
+            bed.DropLines.Select(static line => DropLine().Replace(line, "${count} ${reason}")),
             Is.EqualTo(["1 queue_full", "11 queue_full", "2 shutdown", "4 queue_full"]));
         Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(18));
     }
 
     [Test]
-    public async Task RunAloneLargerThanTheServerTakes_IsDroppedAtOnce_AndPoisonsNothing()
+    public async Task RunAloneLargerThanTheServerTakes_ArrivesWithoutWhatIsTooLarge()
     {
         await using var collector = await LangSmithCollector.StartAsync(static options => options.MaxRequestBytes = 100_000);
         var posts = 0;
@@ -321,18 +321,21 @@ public sealed partial class RefusalTests
             open.Run.End(new { a = Noise(60_000) });
         using (var open = bed.Tracer.StartRun("outputs", new { q = "outputs" }))
             open.Run.End(new { a = Noise(150_000) });
-        Assert.That(bed.Exporter.DroppedOperations, Is.EqualTo(4), "before anything is sent");
         await bed.FlushAsync();
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["too_large"] = 4 }));
+            Assert.That(bed.Dropped, Is.Empty);
             Assert.That(collector.Problems, Is.Empty, "none was refused, and none looks as if it went on for ever");
-            Assert.That(collector.Traces.Where(static trace => trace.Root!.Error == "The run ended, but its end was dropped: it was larger than LangSmith takes in one request.").Select(static trace => trace.Name), Is.EquivalentTo(["both", "outputs"]));
-            Assert.That(collector.Traces.Select(static trace => trace.Name), Is.EquivalentTo(["so that the limit is known", "fine", "both", "outputs"]));
-            Assert.That(posts, Is.LessThanOrEqualTo(3));
+            Assert.That(collector.Traces.Select(static trace => trace.Name), Is.EquivalentTo(["so that the limit is known", "fine", "inputs", "both", "outputs"]));
+            Assert.That(Root("inputs").Inputs?.GetRawText(), Is.EqualTo("""{"omitted":"0.2 MB"}"""));
+            Assert.That(Root("outputs").Outputs?.GetRawText(), Is.EqualTo("""{"omitted":"0.2 MB"}"""));
+            Assert.That(Root("outputs").Inputs?.GetRawText(), Is.EqualTo("""{"q":"outputs"}"""));
+            Assert.That(new[] { Root("both").Inputs?.GetRawText(), Root("both").Outputs?.GetRawText() }, Has.One.EqualTo("""{"omitted":"0.1 MB"}"""));
+            Assert.That(posts, Is.LessThanOrEqualTo(4));
             Assert.That(bed.Exporter.QueuedBytes, Is.Zero);
-            Assert.That(bed.DropLines[0], Does.Contain("(too_large)").And.Contains("larger than LangSmith takes"));
         }
+
+        CollectedRun Root(string name) => collector.Traces.Single(trace => trace.Name == name).Root!;
     }
 
     [Test]
@@ -418,6 +421,6 @@ public sealed partial class RefusalTests
         });
     }
 
-    [GeneratedRegex(@"^Dropped: (\d+) starts and ends of runs did not reach LangSmith in the last minute \((\w+)\).*")]
+    [GeneratedRegex(@"^Dropped: Runs did not reach LangSmith \((?<reason>\w+); starts and ends of runs: (?<count>\d+)\).*")]
     private static partial Regex DropLine();
 }

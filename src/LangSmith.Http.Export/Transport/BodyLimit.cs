@@ -10,12 +10,13 @@ internal sealed class BodyLimit(TimeSpan requestTimeout, TimeProvider timeProvid
     private const long MaxBytes = 5 << 20;
     private const long MinBytes = 64 << 10;
 
-    // The proxy that refused a larger body may be gone.
+    // The proxy that refused a larger body may be gone, and the line may be a better one.
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(10);
 
     private readonly object _gate = new();
     private long _bytes = MaxBytes;
-    private (long Bytes, long At)? _refused;
+    private long? _refused;
+    private long? _learnedAt;
     private bool _isOneAtATime;
 
     internal long Bytes
@@ -24,8 +25,8 @@ internal sealed class BodyLimit(TimeSpan requestTimeout, TimeProvider timeProvid
         {
             lock (_gate)
             {
-                if (_refused is { } refused && timeProvider.GetElapsedTime(refused.At) > Memory)
-                    (_refused, _bytes) = (null, MaxBytes);
+                if (_learnedAt is { } learnedAt && timeProvider.GetElapsedTime(learnedAt) > Memory)
+                    (_learnedAt, _refused, _bytes, _isOneAtATime) = (null, null, MaxBytes, false);
                 return _bytes;
             }
         }
@@ -48,8 +49,8 @@ internal sealed class BodyLimit(TimeSpan requestTimeout, TimeProvider timeProvid
     {
         lock (_gate)
         {
-            _refused = (size, timeProvider.GetTimestamp());
-            _bytes = Math.Min(_bytes, Math.Max(MinBytes, size / 2));
+            _refused = size;
+            Learn(size);
         }
     }
 
@@ -59,7 +60,7 @@ internal sealed class BodyLimit(TimeSpan requestTimeout, TimeProvider timeProvid
         lock (_gate)
         {
             _isOneAtATime = true;
-            _bytes = Math.Min(_bytes, Math.Max(MinBytes, size / 2));
+            Learn(size);
         }
     }
 
@@ -73,7 +74,7 @@ internal sealed class BodyLimit(TimeSpan requestTimeout, TimeProvider timeProvid
             if (_bytes < MaxBytes)
             {
                 var twice = Math.Min(MaxBytes, _bytes * 2);
-                if (elapsed * 4 < requestTimeout && !(twice >= _refused?.Bytes))
+                if (elapsed * 4 < requestTimeout && !(twice >= _refused))
                     _bytes = twice;
             }
             else if (elapsed * 8 < requestTimeout)
@@ -81,5 +82,11 @@ internal sealed class BodyLimit(TimeSpan requestTimeout, TimeProvider timeProvid
                 _isOneAtATime = false;
             }
         }
+    }
+
+    private void Learn(long size)
+    {
+        _learnedAt = timeProvider.GetTimestamp();
+        _bytes = Math.Min(_bytes, Math.Max(MinBytes, size / 2));
     }
 }

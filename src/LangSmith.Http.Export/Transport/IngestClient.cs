@@ -305,7 +305,7 @@ internal sealed class IngestClient
         // A handler followed a redirect with a GET, without the body.
         >= 200 and < 300 when response.RequestMessage is { } request && request.Method != HttpMethod.Post => SendOutcome.Rejected,
         // A sign-in page, or the UI's address.
-        >= 200 and < 300 when !IsJson(response) => SendOutcome.NotLangSmith,
+        (>= 200 and < 300) or 409 when !IsJson(response) => SendOutcome.NotLangSmith,
         >= 200 and < 300 or 409 => SendOutcome.Sent,
         400 or 422 => SendOutcome.Refused,
         413 => SendOutcome.TooLarge,

@@ -69,7 +69,7 @@ public sealed class SecretRedactor : IRunRedactor
     private const string Domain = """(?:[\p{L}\p{M}\p{N}](?:[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?\.)+(?:[Xx][Nn]--[A-Za-z0-9-]+|[\p{L}\p{M}]{2,})""";
 
     private const string Addresses = $$"""
-        (?:{{Atoms}}|"(?:[^"\\\r\n]|\\[^\r\n])+"|\\"[^"\\\r\n]+\\")(?:@|%40)(?:(?<domain>{{Domain}})|\[[0-9A-Za-z.:]+\])
+        (?:{{Atoms}}|"(?:[^"\\\r\n]|\\[^\r\n])+"|\\"[^"\\\r\n]+\\")(?:@|%40|&\#64;|&\#x40;|\\u0040)(?:(?<domain>{{Domain}})|\[[0-9A-Za-z.:]+\])
         """;
 
     // More of a value is not looked at to decide whether it is secret.

@@ -91,10 +91,12 @@ public sealed class BadDayTests
     [TestCase("text/html; charset=utf-8", "<html>Sign in</html>")]
     [TestCase("text/plain", "Please sign in")]
     [TestCase("application/xhtml+xml", "<html/>")]
-    public async Task AnswerOfSomethingElse_IsNotPosted_AndTheRemedyIsSaid(string type, string page)
+    [TestCase("text/html", "<html>Conflict</html>", 409)]
+    public async Task AnswerOfSomethingElse_IsNotPosted_AndTheRemedyIsSaid(string type, string page, int status = 200)
     {
         await using var server = await OriginServer.StartAsync((context, _) =>
         {
+            context.Response.StatusCode = status;
             context.Response.ContentType = type;
             return context.Response.WriteAsync(page);
         });
@@ -107,7 +109,7 @@ public sealed class BadDayTests
         {
             Assert.That((bed.Posted, bed.Exporter.PostedOperations), Is.EqualTo((0L, 0L)));
             Assert.That(bed.Dropped, Is.EqualTo(new Dictionary<string, long> { ["not_lang_smith"] = 2 }));
-            Assert.That(bed.DropLines.Single(), Does.Contain("What answered is not LangSmith").And.Contain($"200 ({type.Split(';')[0]}) {page}"));
+            Assert.That(bed.DropLines.Single(), Does.Contain("What answered is not LangSmith").And.Contain($"{status} ({type.Split(';')[0]}) {page}"));
             Assert.That(bed.Exporter.Trouble, Does.Contain("What answered is not LangSmith"), "the health check");
         }
     }

@@ -52,7 +52,7 @@ public class SecretRedactorTests
     [
         "ann@example.com", "ann+news@example.com", "ann.b.c@example.com", "a@b.co", "ANN@EXAMPLE.COM", "ann_b@example.com", "ann-b@example.com",
         "o'neil@example.com", "ann@mail.eu.example.com", "ann@example.museum", "ann@example-site.org", "1234567@example.com", "_ann@example.com",
-        "ann%40example.com", "\"ann b\"@example.com", "\"ann@home\"@example.com", "ann@[192.0.2.1]", "ann@[IPv6:2001:db8::1]", "用户@例子.公司",
+        "ann%40example.com", "ann&#64;example.com", "ann&#x40;example.com", "ann\\u0040example.com", "\"ann b\"@example.com", "\"ann@home\"@example.com", "ann@[192.0.2.1]", "ann@[IPv6:2001:db8::1]", "用户@例子.公司",
         "jörg@müller.de", "дмитрий@пример.рф", "ann@xn--bcher-kva.example", "ann@xn--80ak6aa92e.xn--p1ai", "bounce+ann=shop.com@list.example.org",
         "customer/department=shipping@example.com", "$A12345@example.com", "!def!xyz%abc@example.com", "ann@163.com", "a.very.long.name.with.dots@example.co.uk",
         "ann~b@example.com", "संपर्क@डाटामेल.भारत",
